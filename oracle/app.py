@@ -9,13 +9,12 @@ from typing import Any
 
 import fastapi_offline
 import structlog
-from anyio import CapacityLimiter
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.staticfiles import StaticFiles
 
-from oracle import temporary, wiring
+from oracle import currency, temporary, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.pages.security import SecurityHeaders
@@ -27,8 +26,6 @@ from oracle.originality.precheck import Checker
 from oracle.settings import Settings
 
 MODELS_POLL_S = 2.0
-INTAKE_THREADS = 16
-METRICS_KEEP_S = 1.0
 SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 log = structlog.get_logger()
 
@@ -40,6 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     wiring.check_exposure(settings)
+    currency.use(settings.pay.currency)
     wiring.configure_logging(settings)
 
     @asynccontextmanager
@@ -48,19 +46,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         db = wiring.open_database(settings)
         blobs = wiring.open_store(settings, db)
         current = wiring.Current(
-            settings,
-            lambda: wiring.make_isolated_handlers(
-                settings,
-                decoders=wiring.API_DECODERS,
-                limit_s=wiring.API_DECODING_S,
-                wait_s=wiring.API_WAIT_S,
-            ),
+            settings, lambda: wiring.make_isolated_handlers(settings, decoders=wiring.API_DECODERS)
         )
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
-        answers, probe, scrape = Answers(db), Probe[Any](), Probe[bytes](METRICS_KEEP_S)
-        fetching, submitting = CapacityLimiter(INTAKE_THREADS), CapacityLimiter(INTAKE_THREADS)
+        answers, probe = Answers(db), Probe[Any]()
 
         def services(handlers: MediaHandlers) -> Services:
             return Services(
@@ -68,7 +59,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 db=db,
                 answers=answers,
                 probe=probe,
-                scrape=scrape,
                 blobs=blobs,
                 intake=wiring.make_intake(db, blobs, handlers),
                 checker=Checker(db, handlers, wiring.make_judge(settings, db)),
@@ -76,8 +66,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 handlers=handlers,
                 metrics=metrics,
                 payout_asset=wiring.make_payout_asset(settings),
-                fetching=fetching,
-                submitting=submitting,
                 chain=chain,
             )
 

@@ -32,11 +32,6 @@ class HttpSettings(BaseModel, frozen=True):
         description="Serve without keys though the host is not loopback, where something else keeps"
         " strangers away.",
     )
-    forwarded_allow_ips: str = Field(
-        default="127.0.0.1",
-        description="Addresses or networks, with commas between, of the proxies whose"
-        " `X-Forwarded-For` and `X-Forwarded-Proto` are believed; `*` believes everybody.",
-    )
     per_minute: int = Field(
         default=1200, gt=0, description="Requests a minute of one address without a key."
     )
@@ -240,11 +235,53 @@ class PaySettings(BaseModel, frozen=True):
         " second person confirms.",
     )
 
+    currency: str = Field(
+        default="USD",
+        pattern="^[A-Z]{3}$",
+        description="Currency of all amounts (ISO 4217), one whose smallest unit is a hundredth.",
+    )
     token: str | None = Field(
         default=None, description="Address of the token; the chain's own coin if not set."
     )
     units_per_cent: int = Field(
         default=1, ge=1, description="How many of its smallest units are a cent."
+    )
+
+
+class MailSettings(BaseModel, frozen=True):
+    """A server that takes notices to creators as e-mail; without one there is no e-mail."""
+
+    host: str | None = Field(default=None, description="Name of the SMTP server.")
+    port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    starttls: bool = Field(default=True, description="Encrypt the connection (STARTTLS).")
+    sender: str = Field(default="oracle@localhost", description="Address that notices come from.")
+    username: str | None = Field(default=None, description="To sign in with, if it asks.")
+    password: SecretStr | None = Field(default=None, description="To sign in with, if it asks.")
+    base_url: str = Field(
+        default="http://localhost:8000", description="Where creators reach the pages."
+    )
+
+
+class OidcSettings(BaseModel, frozen=True):
+    """An OpenID provider of the platform's, by which its creators sign in."""
+
+    issuer: str | None = Field(default=None, description="Its address; off if not set.")
+    client_id: str | None = Field(default=None, description="Our name at the provider.")
+    client_secret: SecretStr | None = Field(
+        default=None, description="Our secret there; none for a public client."
+    )
+    scope: str = Field(default="openid profile", description="What is asked for.")
+    creator_claim: str = Field(
+        default="preferred_username", description="The claim that names the creator here."
+    )
+    key: str | None = Field(
+        default=None,
+        description="Name of the platform's key (scope `platform`) that signs them in; sessions end"
+        " with it.",
+    )
+    base_url: str | None = Field(
+        default=None,
+        description="Our own address as browsers see it; as the request says if not set.",
     )
 
 
@@ -341,6 +378,8 @@ class Settings(BaseSettings):
     quorum: QuorumSettings = QuorumSettings()
     engagement: EngagementSettings = EngagementSettings()
     pay: PaySettings = PaySettings()
+    mail: MailSettings = MailSettings()
+    oidc: OidcSettings = OidcSettings()
     fetch: FetchSettings = FetchSettings()
     clip: ClipSettings = ClipSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import math
 import socket
 import sys
 import threading
@@ -23,6 +22,7 @@ from embeddings.image.decode import DecodeLimits
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.limits import VideoLimits
 from embeddings.video.score import VideoPolicy
+from oracle import currency
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.payments import ETHER
 from oracle.chain.contracts.roles import ARBITERS, DEVELOPMENT_CHAINS, Officers, SharedRoles
@@ -48,6 +48,7 @@ from oracle.media.decoders import Decoders
 from oracle.media.handler import MediaHandlers
 from oracle.media.isolated import isolated
 from oracle.media.making import HandlerOptions
+from oracle.notices.emails import EmailSender, MailServer
 from oracle.notices.webhooks import WebhookSender
 from oracle.originality.analysis import Originality
 from oracle.originality.folder_match import FolderMatcher
@@ -92,9 +93,6 @@ SCHEDULER_ROLES = (
 DECODER_GRACE_S = 120.0
 # Of the API: one check at a time, and uploads are looked into beside it.
 API_DECODERS = 2
-# Somebody waits for the answer: what takes longer to judge is posted, for the worker.
-API_DECODING_S = 60.0
-API_WAIT_S = 20.0
 
 
 class Current(Generic[T]):
@@ -277,41 +275,30 @@ def make_handlers(settings: Settings) -> MediaHandlers:
     return making.make_handlers(handler_options(settings))
 
 
-def make_isolated_handlers(
-    settings: Settings, *, decoders: int, limit_s: float = math.inf, wait_s: float | None = None
-) -> MediaHandlers:
-    """The same, with so many processes that look into files: those of strangers.
-
-    Args: limit_s: Bounds a call, where the settings do not bound it more. wait_s: How long a call
-        waits for a process; None for as long as it takes.
-    """
+def make_isolated_handlers(settings: Settings, *, decoders: int) -> MediaHandlers:
+    """The same, with so many processes that look into files: those of strangers."""
     return isolated(
         make_handlers(settings),
         _decoders(
             handler_options(settings),
             decoders,
             settings.limits.decoder_mib * 2**20,
-            min(settings.limits.work_s + DECODER_GRACE_S, limit_s),
-            wait_s,
+            settings.limits.work_s + DECODER_GRACE_S,
         ),
     )
 
 
-def _decoders(
-    options: HandlerOptions, count: int, limit_bytes: int, limit_s: float, wait_s: float | None
-) -> Decoders:
+def _decoders(options: HandlerOptions, count: int, limit_bytes: int, limit_s: float) -> Decoders:
     """Warm processes outlive what they are used by: new models need new ones, nothing else."""
-    key = (options, count, limit_bytes, limit_s, wait_s)
+    key, place = (options, count, limit_bytes, limit_s), (count, limit_bytes, limit_s)
     if key not in _pools:
-        for other in [old for old in _pools if old[1:] == key[1:]]:
+        for other in [old for old in _pools if old[1:] == place]:
             _pools.pop(other).retire()
-        _pools[key] = Decoders(
-            options, count=count, limit_bytes=limit_bytes, limit_s=limit_s, wait_s=wait_s
-        )
+        _pools[key] = Decoders(options, count=count, limit_bytes=limit_bytes, limit_s=limit_s)
     return _pools[key]
 
 
-_pools: dict[tuple[HandlerOptions, int, int, float, float | None], Decoders] = {}
+_pools: dict[tuple[HandlerOptions, int, int, float], Decoders] = {}
 
 
 def interrupt_decoders() -> None:
@@ -490,6 +477,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         jobs=jobs,
         blobs=lambda: open_blobs(settings.blobs),
         webhooks=WebhookSender(db, allow_private=settings.fetch.allow_private),
+        emails=EmailSender(db, server) if (server := make_mail_server(settings)) else None,
         payouts=ChainPayouts(client, make_payout_asset(settings))
         if client and "paymaster" in keys
         else None,
@@ -499,8 +487,25 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     )
 
 
+def make_mail_server(settings: Settings) -> MailServer | None:
+    """Return the server that notices go out by, None without one."""
+    mail = settings.mail
+    if mail.host is None:
+        return None
+    return MailServer(
+        mail.host,
+        mail.port,
+        mail.sender,
+        mail.base_url,
+        mail.starttls,
+        mail.username,
+        mail.password.get_secret_value() if mail.password else None,
+    )
+
+
 def make_pay_rules(settings: Settings) -> PayRules:
-    """When pay is booked."""
+    """When pay is booked, in the currency that this process uses from now on."""
+    currency.use(settings.pay.currency)
     return PayRules(timedelta(hours=settings.pay.settle_h), settings.pay.confirm_above_minor)
 
 

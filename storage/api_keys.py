@@ -33,6 +33,8 @@ class ApiKey:
     creator: str | None
     namespace: bytes | None
     per_minute: int
+    language: str | None
+    time_zone: str | None
 
 
 def issue(
@@ -80,6 +82,12 @@ def find(conn: Connection, secret: str) -> ApiKey | None:
     return keys[0] if keys else None
 
 
+def find_named(conn: Connection, name: str) -> ApiKey | None:
+    """Return the key of a holder, None if there is none in use."""
+    keys = _select(conn, "k.name = %s and k.revoked_at is null", (name,))
+    return keys[0] if keys else None
+
+
 def list_active(conn: Connection) -> list[ApiKey]:
     """Return all keys that are not revoked, by name."""
     return _select(conn, "k.revoked_at is null", ())
@@ -107,9 +115,9 @@ def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Ap
     with conn.cursor(row_factory=class_row(ApiKey)) as cursor:
         cursor.execute(
             "select k.id, k.name, k.scopes, k.creator_id, c.handle as creator, k.namespace,"
-            " k.per_minute from"
-            f" api_keys k left join creators c on c.id = k.creator_id where {where} order by"
-            " k.name",
+            " k.per_minute, p.language, p.time_zone from"
+            " api_keys k left join creators c on c.id = k.creator_id left join creator_preferences"
+            f" p on p.creator_id = k.creator_id where {where} order by k.name",
             params,
         )
         return cursor.fetchall()

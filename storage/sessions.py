@@ -36,6 +36,8 @@ class Session:
     by_link: bool
     per_minute: int | None
     operator: bytes | None
+    language: str | None
+    time_zone: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +85,12 @@ select
         when s.creator_id is not null then array['read', 'upload'] else k.scopes end as scopes,
     coalesce(s.creator_id, k.creator_id) as creator_id, c.handle as creator, s.key_id,
     case when s.creator_id is null then k.namespace end as namespace,
-    s.creator_id is not null as by_link, k.per_minute, s.operator_hash as operator
+    s.creator_id is not null as by_link, k.per_minute, s.operator_hash as operator,
+    p.language, p.time_zone
 from sessions s
 left join api_keys k on k.id = s.key_id
 left join creators c on c.id = coalesce(s.creator_id, k.creator_id)
+left join creator_preferences p on p.creator_id = c.id
 where s.secret_hash = %s and s.expires_at > %s and k.revoked_at is null
 """
 

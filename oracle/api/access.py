@@ -3,7 +3,7 @@
 import hmac
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 
+from oracle.api.languages import negotiate
 from oracle.api.services import Services, get_services
 from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
 from oracle.originality.admission import Poster
@@ -52,6 +53,8 @@ class Caller:
         creator: Handle of the one creator the caller acts for, or None.
         namespace: Where the caller's posts on chain have their names (32 or 20 bytes), or None.
         by_link: Whether a platform signed the creator in, whose own key it is not.
+        language: What pages are written in: as the creator chose, else as the browser asks.
+        time_zone: As the creator chose.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Caller:
     key_id: int | None = None
     namespace: bytes | None = None
     by_link: bool = False
+    language: str | None = None
+    time_zone: str | None = None
 
     @property
     def poster(self) -> str:
@@ -140,6 +145,9 @@ async def admit(request: Request, guards: Sequence[Guard]) -> Caller:
         if scopes or not visits:
             raise
         caller = await run_in_threadpool(caller_of, services, request, None)
+    if caller.language is None:
+        accept = request.headers.get("accept-language", "")
+        caller = replace(caller, language=negotiate(accept))
     request.state.caller = caller
     if bearer is None and secret is not None and request.method not in SAFE_METHODS:
         require_same_site(request)
@@ -173,12 +181,11 @@ def require_same_site(request: Request) -> None:
 
     Raises: NotAllowed.
     """
-    said, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if said is not None:  # the browser compared what it asked for; a proxy may have changed Host
-        ours = said in ("same-origin", "none")
-    else:
-        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not ours:
+    origin = request.headers.get("origin")
+    host = urlsplit(origin).netloc if origin else None
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise NotAllowed("The request came from another site.")
+    if host is not None and host != request.headers.get("host"):
         raise NotAllowed("The request came from another site.")
 
 
@@ -205,6 +212,8 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
         creator_id=key.creator_id,
         key_id=key.id,
         namespace=key.namespace,
+        language=key.language,
+        time_zone=key.time_zone,
     ), key.per_minute
 
 
@@ -230,6 +239,8 @@ def _session_caller(services: Services, secret: str) -> tuple[Caller, int]:
         session.key_id,
         session.namespace,
         session.by_link,
+        session.language,
+        session.time_zone,
     ), session.per_minute or settings.per_minute
 
 

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from embeddings import errors as embedding
 from oracle import errors, fetch
+from oracle.api.oidc import ProviderUnavailable
 from oracle.api.pages.rendering import show
 from oracle.api.ranges import RangeNotSatisfiable
 from oracle.chain.core.reverts import ContractReverted
@@ -30,6 +31,7 @@ STATUS: dict[type[Exception], int] = {
     errors.RequestTooSlow: 408,
     errors.MediaTypeNotSupported: 415,
     errors.ConfigurationError: 503,
+    ProviderUnavailable: 503,
     errors.Busy: 503,
     errors.QueueFull: 503,
     errors.QuotaExceeded: 429,

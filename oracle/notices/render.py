@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from oracle import currency
 from oracle.notices.errors import MissingFact
 from oracle.notices.templates import Template
 from storage.cases import messages
 from storage.cases.messages import NewMessage
 from storage.database import Connection
-
-CENTS = 100
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,8 @@ def send_notice(
 
 
 def money(minor: int) -> str:
-    """Format an amount in cents for people."""
-    sign = "-" if minor < 0 else ""
-    return f"{sign}${abs(minor) // CENTS:,}.{abs(minor) % CENTS:02d}"
+    """Format hundredths of the platform's currency for people."""
+    return currency.amount(minor)
 
 
 def day(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from oracle.chain.errors import ChainError
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
+from oracle.notices.emails import EmailSender
 from oracle.notices.webhooks import WebhookSender
 from oracle.originality import reanalysis, rejudge
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
@@ -67,6 +68,7 @@ class Scheduler:
         jobs: Jobs | None = None,
         blobs: Callable[[], BlobStore] | None = None,
         webhooks: WebhookSender | None = None,
+        emails: EmailSender | None = None,
         every_s: float = EVERY_S,
     ) -> None:
         self._db = db
@@ -78,7 +80,7 @@ class Scheduler:
         self._sender = sender
         self._jobs = jobs
         self._blobs = blobs
-        self._webhooks = webhooks
+        self._senders = [sender for sender in (webhooks, emails) if sender is not None]
         self._sweep: blob_sweep.Sweep | None = None
         self._next_sweep: datetime | None = None
         self._every_s = every_s
@@ -88,13 +90,12 @@ class Scheduler:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; outages are waited out."""
         # Beside the rounds: servers of others are waited for, and nothing else with them.
-        sending = (
-            threading.Thread(target=self._webhooks.run, args=(stop,), name="webhooks")
-            if self._webhooks is not None
-            else None
-        )
-        if sending is not None:
-            sending.start()
+        sending = [
+            threading.Thread(target=sender.run, args=(stop,), name=type(sender).__name__)
+            for sender in self._senders
+        ]
+        for thread in sending:
+            thread.start()
         pause_s = self._every_s
         while not stop.is_set():
             try:
@@ -107,8 +108,8 @@ class Scheduler:
                 )
             stop.wait(pause_s)
         self._lock.release()
-        if sending is not None:
-            sending.join()
+        for thread in sending:
+            thread.join()
 
     def round(self, now: datetime) -> bool:
         """Do everything that is due. Returns: False where another scheduler is at work.

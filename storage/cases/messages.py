@@ -86,8 +86,13 @@ values (%(id)s, %(creator_id)s, %(kind)s, %(template)s, %(subject)s, %(body)s, %
 
 
 def add(conn: Connection, message: NewMessage) -> None:
-    """Put a message into the creator's inbox, and queue it for the creator's webhook if any."""
+    """Put a message into the creator's inbox, and queue it for webhook and e-mail, if any."""
     conn.execute(_INSERT, vars(message) | {"facts": json.dumps(dict(message.facts))})
+    conn.execute(
+        "insert into message_emails (message_id) select %s from creator_preferences where"
+        " creator_id = %s and email is not null",
+        (message.id, message.creator_id),
+    )
 
 
 def get(conn: Connection, message_id: UUID) -> Message:

@@ -6,11 +6,14 @@ from oracle.api.pages import (
     certificate,
     check,
     creators,
+    demo,
     failed_payouts,
     home,
     keys,
     licences,
     notices,
+    oidc,
+    settings,
     verdict_appeals,
 )
 
@@ -18,6 +21,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         home,
+        demo,
         check,
         certificate,
         analysis,
@@ -26,6 +30,8 @@ ROUTERS = tuple(
         licences,
         keys,
         notices,
+        settings,
+        oidc,
         verdict_appeals,
         failed_payouts,
     )

@@ -17,6 +17,7 @@ from oracle.api.access import (
     require_same_site,
 )
 from oracle.api.boundary import BoundedRoute
+from oracle.api.pages.demo import is_filling, may_fill
 from oracle.api.pages.rendering import show
 from oracle.api.routes.names import check_may_sign_in
 from oracle.api.services import ServicesDep
@@ -35,12 +36,20 @@ def home(services: ServicesDep, caller: Visitor) -> str:
     off = any(
         not channel["on"] for of_kind in services.channels.values() for channel in of_kind.values()
     )
-    return show("home.html", caller, keyless=not services.settings.http.keys_required, off=off)
+    return show(
+        "home.html",
+        caller,
+        keyless=not services.settings.http.keys_required,
+        off=off,
+        empty=may_fill(services, caller),
+        filling=is_filling(),
+    )
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
-def sign_in_form(caller: Visitor, to: str = "/") -> str:
-    return show("sign_in.html", caller, problem=None, to=_local(to))
+def sign_in_form(services: ServicesDep, caller: Visitor, to: str = "/") -> str:
+    oidc = services.settings.oidc.issuer is not None
+    return show("sign_in.html", caller, problem=None, to=_local(to), oidc=oidc)
 
 
 @router.post("/sign-in", response_class=HTMLResponse)
@@ -59,14 +68,16 @@ def sign_in(
             raise KeyRequired("That is no key.")
         caller = caller_of(services, request, key)
     except KeyRequired as exc:
-        page = show("sign_in.html", None, problem=str(exc), to=to)
+        oidc = services.settings.oidc.issuer is not None
+        page = show("sign_in.html", None, problem=str(exc), to=to, oidc=oidc)
         return HTMLResponse(page, status_code=401)
     operator = None if caller.key_id else operator_hash(services.settings.http)
     with services.db.transaction() as conn:
         secret = sessions.start(
             conn, datetime.now(UTC), LASTS, key_id=caller.key_id, operator=operator
         )
-    return _signed_in(request, secret, _first_page(caller) if to == "/" else to)
+    to = _first_page(caller) if to == "/" else to
+    return signed_in(RedirectResponse(to, status_code=303), request, secret)
 
 
 @router.get("/sign-in/{link}", response_class=HTMLResponse)
@@ -89,7 +100,8 @@ def use_link(services: ServicesDep, request: Request, _: Anyone, link: Link) -> 
         vouchers.add(conn, found.creator_id, key.poster)
         secret = sessions.start(conn, now, LASTS, key_id=found.key_id, creator_id=found.creator_id)
         handle = creators.get_creator(conn, found.creator_id).handle
-    return _signed_in(request, secret, f"/creators/{quote(handle)}")
+    answer = RedirectResponse(f"/creators/{quote(handle)}", status_code=303)
+    return signed_in(answer, request, secret)
 
 
 @router.post("/sign-out")
@@ -102,9 +114,8 @@ def sign_out(services: ServicesDep, request: Request, _: Anyone) -> Response:
     return answer
 
 
-def _signed_in(request: Request, secret: str, to: str) -> Response:
+def signed_in(answer: Response, request: Request, secret: str) -> Response:
     """Put a session into a cookie that scripts cannot read and other sites cannot use."""
-    answer = RedirectResponse(to, status_code=303)
     answer.set_cookie(
         COOKIE,
         secret,

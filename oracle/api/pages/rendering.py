@@ -1,22 +1,55 @@
 """The template environment of the pages, with filters for numbers and codes."""
 
+from datetime import datetime
+
 import jinja2
+from babel.dates import format_datetime
 
 from oracle.api.access import Caller
+from oracle.api.languages import VIEWER, Viewer, gettext, local, viewer_of
 from oracle.api.pages.match_drawings import clock
 from oracle.notices import wording
-from oracle.notices.render import day
 from oracle.payouts.statement import dollars
 from oracle.rules.explain import percent
 
+
+def long_day(at: datetime) -> str:
+    """Format a moment for people, in the language and time zone of who looks."""
+    shown = format_datetime(local(at), "d MMMM yyyy, HH:mm", locale=VIEWER.get().language)
+    return f"{shown} {local(at).tzname()}"
+
+
+def moment(at: datetime) -> str:
+    """Format a moment briefly, in the time zone of who looks."""
+    return f"{local(at):%Y-%m-%d %H:%M} {local(at).tzname()}"
+
+
+def time_left(until: datetime, now: datetime) -> str:
+    """Say how long it is until then: "in 3 days", "in 5 hours", "any moment"."""
+    hours = (until - now).total_seconds() / 3600
+    if hours < 1:
+        return "any moment"
+    number, unit = (round(hours / 24), "day") if hours >= 48 else (round(hours), "hour")
+    return f"in {number} {unit}{'' if number == 1 else 's'}"
+
+
 templates = jinja2.Environment(
-    loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True
+    loader=jinja2.PackageLoader("oracle.api"),
+    autoescape=True,
+    trim_blocks=True,
+    extensions=["jinja2.ext.i18n"],
 )
+templates.install_gettext_callables(  # type: ignore[attr-defined]
+    gettext, lambda one, many, number: gettext(one if number == 1 else many), newstyle=True
+)
+templates.globals["language"] = lambda: VIEWER.get().language
 templates.filters |= {
     "clock": clock,
-    "day": day,
+    "day": long_day,
+    "moment": moment,
     "did": wording.step,
     "dollars": dollars,
+    "left": time_left,
     "percent": percent,
     "who": wording.who,
 }
@@ -24,4 +57,10 @@ templates.filters |= {
 
 def show(template: str, caller: Caller | None, /, **context: object) -> str:
     """Render a page in the frame of who looks at it; None for a caller that is not known."""
-    return templates.get_template(template).render(me=caller, **context)
+    viewer = viewer_of(caller.language, caller.time_zone) if caller else Viewer()
+    token = VIEWER.set(viewer)
+    try:
+        drawn = templates.get_template(template)
+        return drawn.render(me=caller, **context)
+    finally:
+        VIEWER.reset(token)

@@ -8,7 +8,6 @@ from typing import Annotated
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, File, Form, Header, Query, Response, UploadFile
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -99,7 +98,7 @@ async def upload(
             sha256=sha256,
             size_bytes=size_bytes,
             file_name=name,
-            creator=await run_in_threadpool(creator_of, services, caller, creator or None),
+            creator=creator_of(services, caller, creator or None),
             media_type=media_type or None,
             idempotency_key=caller.idempotency(idempotency_key),
             post=post,
@@ -107,7 +106,7 @@ async def upload(
             from_platform=caller.is_platform,
             poster=caller.poster_within(services.settings.queue),
         )
-        analysis_id = await run_sync(services.intake.submit, taken, limiter=services.submitting)
+        analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
 
 
@@ -116,7 +115,7 @@ async def upload(
     dependencies=[Depends(exactly(*FORM))],
     summary="What would be decided if it were posted now; nothing is kept, paid or sent",
 )
-@takes(file=None, checks=True)
+@takes(file=None)
 def check(
     services: ServicesDep,
     caller: Uploader,
@@ -154,13 +153,13 @@ async def add_work(
     post = body.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
-        fetched = await run_sync(services.fetcher.fetch, body.uri, path, limiter=services.fetching)
+        fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
         taken = Upload(
             path=path,
             sha256=fetched.sha256,
             size_bytes=fetched.size_bytes,
             file_name=file_name_of(body.uri),
-            creator=await run_in_threadpool(creator_of, services, caller, body.creator),
+            creator=creator_of(services, caller, body.creator),
             media_type=body.media_type,
             idempotency_key=caller.idempotency(idempotency_key),
             post=post,
@@ -168,7 +167,7 @@ async def add_work(
             from_platform=caller.is_platform,
             poster=caller.poster_within(services.settings.queue),
         )
-        analysis_id = await run_sync(services.intake.submit, taken, limiter=services.submitting)
+        analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
 
 
