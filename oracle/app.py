@@ -9,6 +9,7 @@ from typing import Any
 
 import fastapi_offline
 import structlog
+from anyio import CapacityLimiter
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -26,6 +27,8 @@ from oracle.originality.precheck import Checker
 from oracle.settings import Settings
 
 MODELS_POLL_S = 2.0
+INTAKE_THREADS = 16
+METRICS_KEEP_S = 1.0
 SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 log = structlog.get_logger()
 
@@ -46,12 +49,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         db = wiring.open_database(settings)
         blobs = wiring.open_store(settings, db)
         current = wiring.Current(
-            settings, lambda: wiring.make_isolated_handlers(settings, decoders=wiring.API_DECODERS)
+            settings,
+            lambda: wiring.make_isolated_handlers(
+                settings,
+                decoders=wiring.API_DECODERS,
+                limit_s=wiring.API_DECODING_S,
+                wait_s=wiring.API_WAIT_S,
+            ),
         )
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
-        answers, probe = Answers(db), Probe[Any]()
+        answers, probe, scrape = Answers(db), Probe[Any](), Probe[bytes](METRICS_KEEP_S)
+        fetching, submitting = CapacityLimiter(INTAKE_THREADS), CapacityLimiter(INTAKE_THREADS)
 
         def services(handlers: MediaHandlers) -> Services:
             return Services(
@@ -59,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 db=db,
                 answers=answers,
                 probe=probe,
+                scrape=scrape,
                 blobs=blobs,
                 intake=wiring.make_intake(db, blobs, handlers),
                 checker=Checker(db, handlers, wiring.make_judge(settings, db)),
@@ -66,6 +77,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 handlers=handlers,
                 metrics=metrics,
                 payout_asset=wiring.make_payout_asset(settings),
+                fetching=fetching,
+                submitting=submitting,
                 chain=chain,
             )
 

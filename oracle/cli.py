@@ -95,7 +95,7 @@ def serve() -> None:
     db = wiring.open_database(settings)
     wiring.open_store(settings, db)
     db.close()
-    server.run(app_module.create_app(settings), settings.http.host, settings.http.port)
+    server.run(app_module.create_app(settings), settings.http)
 
 
 @app.command()

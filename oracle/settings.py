@@ -32,6 +32,11 @@ class HttpSettings(BaseModel, frozen=True):
         description="Serve without keys though the host is not loopback, where something else keeps"
         " strangers away.",
     )
+    forwarded_allow_ips: str = Field(
+        default="127.0.0.1",
+        description="Addresses or networks, with commas between, of the proxies whose"
+        " `X-Forwarded-For` and `X-Forwarded-Proto` are believed; `*` believes everybody.",
+    )
     per_minute: int = Field(
         default=1200, gt=0, description="Requests a minute of one address without a key."
     )

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import socket
 import sys
 import threading
@@ -93,6 +94,9 @@ SCHEDULER_ROLES = (
 DECODER_GRACE_S = 120.0
 # Of the API: one check at a time, and uploads are looked into beside it.
 API_DECODERS = 2
+# Somebody waits for the answer: what takes longer to judge is posted, for the worker.
+API_DECODING_S = 60.0
+API_WAIT_S = 20.0
 
 
 class Current(Generic[T]):
@@ -275,30 +279,41 @@ def make_handlers(settings: Settings) -> MediaHandlers:
     return making.make_handlers(handler_options(settings))
 
 
-def make_isolated_handlers(settings: Settings, *, decoders: int) -> MediaHandlers:
-    """The same, with so many processes that look into files: those of strangers."""
+def make_isolated_handlers(
+    settings: Settings, *, decoders: int, limit_s: float = math.inf, wait_s: float | None = None
+) -> MediaHandlers:
+    """The same, with so many processes that look into files: those of strangers.
+
+    Args: limit_s: Bounds a call, where the settings do not bound it more. wait_s: How long a call
+        waits for a process; None for as long as it takes.
+    """
     return isolated(
         make_handlers(settings),
         _decoders(
             handler_options(settings),
             decoders,
             settings.limits.decoder_mib * 2**20,
-            settings.limits.work_s + DECODER_GRACE_S,
+            min(settings.limits.work_s + DECODER_GRACE_S, limit_s),
+            wait_s,
         ),
     )
 
 
-def _decoders(options: HandlerOptions, count: int, limit_bytes: int, limit_s: float) -> Decoders:
+def _decoders(
+    options: HandlerOptions, count: int, limit_bytes: int, limit_s: float, wait_s: float | None
+) -> Decoders:
     """Warm processes outlive what they are used by: new models need new ones, nothing else."""
-    key, place = (options, count, limit_bytes, limit_s), (count, limit_bytes, limit_s)
+    key = (options, count, limit_bytes, limit_s, wait_s)
     if key not in _pools:
-        for other in [old for old in _pools if old[1:] == place]:
+        for other in [old for old in _pools if old[1:] == key[1:]]:
             _pools.pop(other).retire()
-        _pools[key] = Decoders(options, count=count, limit_bytes=limit_bytes, limit_s=limit_s)
+        _pools[key] = Decoders(
+            options, count=count, limit_bytes=limit_bytes, limit_s=limit_s, wait_s=wait_s
+        )
     return _pools[key]
 
 
-_pools: dict[tuple[HandlerOptions, int, int, float], Decoders] = {}
+_pools: dict[tuple[HandlerOptions, int, int, float, float | None], Decoders] = {}
 
 
 def interrupt_decoders() -> None:

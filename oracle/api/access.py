@@ -181,11 +181,12 @@ def require_same_site(request: Request) -> None:
 
     Raises: NotAllowed.
     """
-    origin = request.headers.get("origin")
-    host = urlsplit(origin).netloc if origin else None
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise NotAllowed("The request came from another site.")
-    if host is not None and host != request.headers.get("host"):
+    said, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if said is not None:  # the browser compared what it asked for; a proxy may have changed Host
+        ours = said in ("same-origin", "none")
+    else:
+        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if not ours:
         raise NotAllowed("The request came from another site.")
 
 

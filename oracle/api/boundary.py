@@ -10,7 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -56,11 +56,13 @@ class BodyLimit:
         file_bytes: the largest file in it, 0 for none, None for media of up to
             ORACLE_LIMITS__UPLOAD_BYTES.
         registers: whether it posts a work, for which there has to be room.
+        checks: whether it judges a file at once; one at a time of one caller.
     """
 
     body_bytes: int = JSON_BYTES
     file_bytes: int | None = 0
     registers: bool = False
+    checks: bool = False
 
     def of(self, upload_bytes: int) -> tuple[int, int]:
         """Return the most bytes of the body, and those of a file in it."""
@@ -72,12 +74,12 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 def takes(
-    *, body: int = JSON_BYTES, file: int | None = 0, registers: bool = False
+    *, body: int = JSON_BYTES, file: int | None = 0, registers: bool = False, checks: bool = False
 ) -> Callable[[Endpoint], Endpoint]:
     """Mark a route that takes more than JSON_BYTES, or posts works; as BodyLimit has it."""
 
     def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, LIMIT, BodyLimit(body, file, registers))
+        setattr(endpoint, LIMIT, BodyLimit(body, file, registers, checks))
         return endpoint
 
     return mark
@@ -170,10 +172,12 @@ class BoundedRoute(APIRoute):
             within.check_length()
             if limit.registers:
                 await run_in_threadpool(_check_room, get_services(request), request.state.caller)
-            if limit.file_bytes == 0:
+            if limit.file_bytes == 0 and not limit.registers:
                 return await _handle(handle, within)
             caller: Caller = request.state.caller
-            with _bodies.taken(identity(caller, request)):
+            whose = identity(caller, request)
+            checking = _checks.taken(whose) if limit.checks else nullcontext()
+            with checking, _bodies.taken(whose):
                 return await _handle(handle, within)
 
         return bounded
@@ -207,15 +211,16 @@ def _check_room(services: Services, caller: Caller) -> None:
 
 
 class Bodies:
-    """How many files are on their way in at once, of all and of one key or address."""
+    """How many works are on their way in at once, of all and of one key or address."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._most, self._most_of_one = most, most_of_one
         self._whose: Counter[str] = Counter()
 
     @contextmanager
     def taken(self, whose: str) -> Iterator[None]:
         """Take a place for a file. Raises: Busy."""
-        if self._whose.total() >= MAX_FILES_AT_ONCE or self._whose[whose] >= MAX_FILES_OF_ONE:
+        if self._whose.total() >= self._most or self._whose[whose] >= self._most_of_one:
             raise Busy("Too many files are on their way at once; nothing was kept. Try again.")
         self._whose[whose] += 1
         try:
@@ -225,7 +230,8 @@ class Bodies:
             self._whose += Counter()  # forget who has none
 
 
-_bodies = Bodies()  # of this process
+_bodies = Bodies(MAX_FILES_AT_ONCE, MAX_FILES_OF_ONE)  # of this process
+_checks = Bodies(MAX_FILES_AT_ONCE, 1)
 
 
 def check_url(request: Request) -> None:

@@ -7,6 +7,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from oracle.settings import HttpSettings
+
 HEADERS_S = 10.0  # from the connection, or the answer before, to the last header of a request
 READ_S = 60.0  # a client that takes nothing of an answer for so long has gone
 MAX_CONNECTIONS = 2000  # further ones are told to come again
@@ -65,12 +67,13 @@ class ImpatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def run(app: ASGIApp, host: str, port: int) -> None:
+def run(app: ASGIApp, http: HttpSettings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way have STOP_S to end."""
     uvicorn.run(
         app,
-        host=host,
-        port=port,
+        host=http.host,
+        port=http.port,
+        forwarded_allow_ips=http.forwarded_allow_ips,
         log_level="warning",
         http=ImpatientProtocol,
         ws="none",

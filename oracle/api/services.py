@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
@@ -29,6 +30,7 @@ class Services:
     db: Database
     answers: Answers
     probe: Probe[Any]
+    scrape: Probe[bytes]
     blobs: BlobStore
     intake: Intake
     checker: Checker
@@ -36,6 +38,9 @@ class Services:
     handlers: MediaHandlers
     metrics: CollectorRegistry
     payout_asset: PayoutAsset
+    # Slow files and slow servers take threads of their own, not those of every other route.
+    fetching: CapacityLimiter
+    submitting: CapacityLimiter
     # The door to the chain, to read from. Raises: ConfigurationError where none is set.
     chain: Callable[[], ChainClient]
 

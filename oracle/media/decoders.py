@@ -1,22 +1,26 @@
 """Warm decoder processes: what a hostile file does to one of them costs its own job alone."""
 
+import math
 import os
 import pickle
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from embeddings.errors import EmbeddingError, ModelUnavailable
+from oracle.errors import Busy
 from oracle.media.decoder import dump, load
 from oracle.media.handler import Progress
 from oracle.media.making import HandlerOptions
@@ -29,7 +33,7 @@ MAX_ANSWER_BYTES = 2**30
 # Of a file whose decoder died: the machine may have been to blame, or it was dying before.
 TRIES = 3
 # No keys, no database: what a decoder is told, it is told over its line.
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH")
 PASSED_ON_TOO = ("OMP_", "OPENBLAS_", "MKL_", "OPENCV_", "ORT_", "PYTHON", "HF_", "XDG_")
 
 
@@ -66,26 +70,34 @@ class _Decoder:
 
     def __init__(self, options: HandlerOptions, limit_bytes: int) -> None:
         self.interrupted = False
+        # What a decoder that was killed left there goes with it.
+        self._folder = tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True)
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "oracle.media.decoder", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=_environment(),
-                preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (one prctl)
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "oracle.media.decoder", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    env=_environment() | {"TMPDIR": self._folder.name},
+                    preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (one prctl)
+                )
+        except (OSError, subprocess.SubprocessError) as exc:
+            ours.close()
+            self._folder.cleanup()
+            raise NoDecoder(f"No decoder can be started: {exc}.") from exc
         self._line = Connection(ours.detach())
         try:
             self._line.send_bytes(dump((options, limit_bytes)))
             self._receive(time.monotonic() + START_S)
-        except (_Gone, TimeoutError, OSError) as exc:
+        except (_Gone, TimeoutError, OSError, pickle.UnpicklingError) as exc:
             self.kill()
             raise NoDecoder(f"No decoder can be started: {exc or 'it ended at once'}.") from exc
 
     @property
     def is_there(self) -> bool:
-        return self._process.poll() is None and not self._line.poll()
+        kept = Path(self._folder.name).is_dir()  # a sweep takes what was not used for hours
+        return kept and self._process.poll() is None and not self._line.poll()
 
     def call(self, request: bytes, progress: Progress | None, limit_s: float) -> tuple[str, Any]:
         """Return its answer. Raises: TimeoutError, _Gone; UnpicklingError for what is none."""
@@ -105,9 +117,13 @@ class _Decoder:
         if not self._line.poll(max(0.0, deadline - time.monotonic())):
             raise TimeoutError
         try:
-            kind, *rest = load(self._line.recv_bytes(MAX_ANSWER_BYTES))
+            answer = self._line.recv_bytes(MAX_ANSWER_BYTES)
         except (EOFError, OSError) as exc:
             raise _Gone(self.how_it_ended()) from exc
+        try:
+            kind, *rest = load(answer)
+        except Exception as exc:  # whatever one that was taken over made up
+            raise pickle.UnpicklingError(str(exc)) from exc
         return kind, rest[0] if rest else None
 
     def how_it_ended(self) -> str:
@@ -125,18 +141,28 @@ class _Decoder:
         self._process.kill()
         self._process.wait()
         self._line.close()
+        self._folder.cleanup()
 
 
 class Decoders:
     """A few decoders, started when they are first needed. Safe to share between threads."""
 
     def __init__(
-        self, options: HandlerOptions, *, count: int, limit_bytes: int, limit_s: float
+        self,
+        options: HandlerOptions,
+        *,
+        count: int,
+        limit_bytes: int,
+        limit_s: float,
+        wait_s: float | None = None,
     ) -> None:
-        """`limit_s` bounds a call, `limit_bytes` what it may take beyond the decoder itself."""
+        """`limit_s` bounds a call, `limit_bytes` what it may take beyond the decoder itself,
+        `wait_s` how long a call waits for a decoder; None for as long as it takes.
+        """
         self._options = options
         self._limit_bytes = limit_bytes
         self._limit_s = limit_s
+        self._wait_s = wait_s
         self._places = threading.BoundedSemaphore(count)
         self._idle: list[_Decoder] = []
         self._busy: set[_Decoder] = set()
@@ -151,12 +177,13 @@ class Decoders:
         method: str,
         *arguments: object,
         progress: Progress | None = None,
-        limit_s: float | None = None,
+        limit_s: float = math.inf,
         **options: object,
     ) -> Any:
-        """Call a method of the handler of a media type in a decoder.
+        """Call a method of the handler of a media type in a decoder, at most for `limit_s` or the
+        limit of all calls.
 
-        Raises: EmbeddingError: what the method raises, or a DecoderFailed.
+        Raises: EmbeddingError: what the method raises, or a DecoderFailed; Busy.
         """
         if progress is not None:
             options["progress"] = True
@@ -164,7 +191,7 @@ class Decoders:
         for tries_left in reversed(range(TRIES)):
             try:
                 with self._decoder() as decoder:
-                    kind, value = decoder.call(request, progress, limit_s or self._limit_s)
+                    kind, value = decoder.call(request, progress, min(limit_s, self._limit_s))
             except TimeoutError as exc:
                 log.warning("decoder.too_slow", media_type=media_type, method=method)
                 raise DecoderTooSlow from exc
@@ -190,7 +217,7 @@ class Decoders:
 
     @contextmanager
     def _decoder(self) -> Iterator[_Decoder]:
-        with self._places:
+        with self._place():
             decoder = self._take() or self._starter.submit(self._start).result()
             with self._lock:
                 self._busy.add(decoder)
@@ -207,6 +234,15 @@ class Decoders:
                     self._idle.append(decoder)
                     return
             decoder.kill()
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(timeout=self._wait_s):
+            raise Busy("All decoders are busy; nothing was kept. Try again in a minute.")
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def interrupt(self) -> None:
         """End what is under way, so that this process can: its callers get a NoDecoder."""

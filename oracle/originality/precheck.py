@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from oracle.errors import Busy
+from oracle.media.decoders import DecoderTooSlow
 from oracle.media.handler import MediaHandlers, Query
 from oracle.originality.intake import inspect
 from oracle.originality.judge import Judge, Judgement
@@ -43,7 +44,12 @@ class Checker:
             terms = policies.current(conn, facts.media_type)
             creator_id = find_creator(conn, creator) if creator else None
         with self._my_turn():
-            extraction = handler.extract(path)
+            try:
+                extraction = handler.extract(path)
+            except DecoderTooSlow as exc:
+                raise DecoderTooSlow(
+                    "This file takes longer than a check may; nothing was kept. Post it to learn."
+                ) from exc
             with path.open("rb") as file:
                 query = Query(hashlib.file_digest(file, "sha256").digest(), creator_id)
             return self._judge.judge(handler, extraction, query, terms)

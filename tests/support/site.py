@@ -130,6 +130,7 @@ def _post_works(site: Site, settings: Settings) -> None:
             f"{site.url}/upload",
             files={"file": (f"{name}.jpg", content)},
             headers={"Authorization": f"Bearer {site.keys[who]}"},
+            timeout=60,  # a decoder starts first
         )
         site.paths[name] = answer.json()["links"]["page"]
         site.paths["certificate"] = f"/certificates/{answer.json()['work']['post_id']}"

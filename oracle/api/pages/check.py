@@ -23,7 +23,7 @@ def check_form(caller: Visitor) -> str:
 
 
 @router.post("/check", response_class=HTMLResponse)
-@takes(file=None)
+@takes(file=None, checks=True)
 def check(
     services: ServicesDep,
     caller: Uploader,

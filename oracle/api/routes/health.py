@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from oracle.api.boundary import BoundedRoute
 from oracle.api.services import Services, ServicesDep
 from oracle.chain.core.readiness import problems
+from oracle.errors import Busy
 from oracle.probes import PROBE_S
 from oracle.supervisor import PROCESSES, read_down
 from storage import jobs, migrate, operator_alerts
@@ -121,8 +122,11 @@ def _node(node: NodeStatus) -> Check:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-def metrics(services: ServicesDep) -> Response:
-    return Response(generate_latest(services.metrics), media_type=CONTENT_TYPE_LATEST)
+async def metrics(services: ServicesDep) -> Response:
+    shown = await services.scrape(lambda: generate_latest(services.metrics))
+    if shown is None:
+        raise Busy(f"The figures take longer than {PROBE_S:g} s. Try again.")
+    return Response(shown, media_type=CONTENT_TYPE_LATEST)
 
 
 def _recent(at: datetime | None, what: str) -> Check:

@@ -18,10 +18,18 @@ router = APIRouter(route_class=BoundedRoute, prefix="/v1/keys", tags=["access"])
 Namespace = Annotated[str, Field(pattern="^0x([0-9a-fA-F]{64}|[0-9a-fA-F]{40})$")]
 
 
+# One part of a path, as DELETE has it.
+SEGMENT = r"^(\.{0,2}[^./][^/]*|\.{3}[^/]*)$"
+
+
 class NewKey(BaseModel):
     """A key to be made."""
 
-    name: str = Field(min_length=1, max_length=64, description="Who holds it; in audit logs.")
+    name: str = Field(
+        max_length=64,
+        pattern=SEGMENT,
+        description="Who holds it; in audit logs. Without '/', and not '.' or '..'.",
+    )
     scopes: list[Scope] = Field(min_length=1)
     creator: str | None = Field(None, max_length=256, description="The one whom it acts for.")
     platform: Namespace | None = Field(

@@ -8,6 +8,7 @@ from typing import Annotated
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, File, Form, Header, Query, Response, UploadFile
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -98,7 +99,7 @@ async def upload(
             sha256=sha256,
             size_bytes=size_bytes,
             file_name=name,
-            creator=creator_of(services, caller, creator or None),
+            creator=await run_in_threadpool(creator_of, services, caller, creator or None),
             media_type=media_type or None,
             idempotency_key=caller.idempotency(idempotency_key),
             post=post,
@@ -106,7 +107,7 @@ async def upload(
             from_platform=caller.is_platform,
             poster=caller.poster_within(services.settings.queue),
         )
-        analysis_id = await run_in_threadpool(services.intake.submit, taken)
+        analysis_id = await run_sync(services.intake.submit, taken, limiter=services.submitting)
     return await _answer(services, response, analysis_id, wait_s)
 
 
@@ -115,7 +116,7 @@ async def upload(
     dependencies=[Depends(exactly(*FORM))],
     summary="What would be decided if it were posted now; nothing is kept, paid or sent",
 )
-@takes(file=None)
+@takes(file=None, checks=True)
 def check(
     services: ServicesDep,
     caller: Uploader,
@@ -153,13 +154,13 @@ async def add_work(
     post = body.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
-        fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
+        fetched = await run_sync(services.fetcher.fetch, body.uri, path, limiter=services.fetching)
         taken = Upload(
             path=path,
             sha256=fetched.sha256,
             size_bytes=fetched.size_bytes,
             file_name=file_name_of(body.uri),
-            creator=creator_of(services, caller, body.creator),
+            creator=await run_in_threadpool(creator_of, services, caller, body.creator),
             media_type=body.media_type,
             idempotency_key=caller.idempotency(idempotency_key),
             post=post,
@@ -167,7 +168,7 @@ async def add_work(
             from_platform=caller.is_platform,
             poster=caller.poster_within(services.settings.queue),
         )
-        analysis_id = await run_in_threadpool(services.intake.submit, taken)
+        analysis_id = await run_sync(services.intake.submit, taken, limiter=services.submitting)
     return await _answer(services, response, analysis_id, wait_s)
 
 

@@ -3,14 +3,16 @@
 function prepare(form) {
   const input = form.querySelector("input[type=file]"), drop = input.closest(".drop");
   const bar = form.querySelector("progress"), state = form.querySelector(".state");
-  const key = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
+  const newKey = () => crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
+  let key = newKey();
+  input.addEventListener("change", () => { key = newKey(); });  // another file is another request
 
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    if (event.dataTransfer.files.length) input.files = event.dataTransfer.files;
+    if (event.dataTransfer.files.length) { input.files = event.dataTransfer.files; key = newKey(); }
   });
 
   form.addEventListener("submit", (event) => {
@@ -32,19 +34,22 @@ function prepare(form) {
       if (loaded === total) { say(page ? "It has arrived. Comparing it…" : "It has arrived."); bar.hidden = false; bar.removeAttribute("value"); }
     };
     request.onerror = () => say("The oracle cannot be reached. Nothing was sent; try again.", true);
+    const failed = () => `No answer of the oracle came back (status ${request.status}). Try again.`;
     request.onload = () => {
       const isPage = (request.getResponseHeader("Content-Type") || "").startsWith("text/html");
       if (isPage) {
         const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-        if (request.status >= 400) return say(answer.querySelector("main .lead").textContent, true);
-        document.querySelector("main").replaceWith(document.importNode(answer.querySelector("main"), true));
+        const main = answer.querySelector("main");
+        if (request.status >= 400 || !main) return say(main?.querySelector(".lead")?.textContent ?? failed(), true);
+        document.querySelector("main").replaceWith(document.importNode(main, true));
         document.querySelector("main").focus();
         document.querySelectorAll("main form[data-upload]").forEach(prepare);
         return;
       }
-      const body = JSON.parse(request.responseText);
-      if (request.status < 400) location = body.links.page;
-      else say(body.detail, true);
+      let body = null;
+      try { body = JSON.parse(request.responseText); } catch { /* a proxy's answer */ }
+      if (request.status < 400 && body?.links?.page) location = body.links.page;
+      else say(body?.detail ?? failed(), true);
     };
     request.send(new FormData(form));
   });

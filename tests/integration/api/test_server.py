@@ -1,6 +1,9 @@
 """The server as clients meet it on the wire: slow ones, silent ones, many at once, over IPv6."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ import psycopg
 import pytest
 import uvicorn
 from starlette.testclient import TestClient
+from support.anvil import free_port
 from support.photos import photo
 from support.waiting import wait_for
 
@@ -20,6 +24,20 @@ from oracle.api.probe import PROBE_S
 from oracle.bringup import api_url
 from oracle.settings import Settings
 from storage.database import Database
+
+# Says which address it sees.
+ECHO = """
+import sys
+from oracle.api import server
+from oracle.settings import HttpSettings
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["client"][0].encode()})
+
+server.run(app, HttpSettings(port=int(sys.argv[1]), forwarded_allow_ips=sys.argv[2]))
+"""
 
 
 @contextmanager
@@ -114,6 +132,28 @@ def test_an_ipv6_host_is_asked_where_it_listens(settings: Settings, db: Database
             assert httpx2.get(f"{url}/healthz", trust_env=False).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("believed", "seen"),
+    [("127.0.0.1", "203.0.113.7"), ("10.0.0.0/8,127.0.0.0/8", "203.0.113.7"), ("10.0.0.1", None)],
+)
+def test_a_proxy_is_believed_where_the_settings_say_so(believed: str, seen: str | None) -> None:
+    port = free_port()
+    run = subprocess.Popen([sys.executable, "-c", ECHO, str(port), believed])
+    headers = {"X-Forwarded-For": "203.0.113.7"}
+
+    def ask() -> str | None:
+        try:
+            return httpx2.get(f"http://127.0.0.1:{port}/", headers=headers, trust_env=False).text
+        except httpx2.TransportError:
+            return None
+
+    try:
+        assert wait_for(ask) == (seen or "127.0.0.1")
+    finally:
+        run.send_signal(signal.SIGTERM)
+        run.wait(timeout=20)
+
+
 def test_many_streams_cost_one_look(
     settings: Settings, client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,5 +231,27 @@ def test_readiness_says_that_the_database_hangs_and_asks_it_once(
         assert answer.status_code == 503
         assert answer.json()["checks"]["database"]["detail"].startswith("silent")
     assert time.monotonic() - began < 3 * PROBE_S
+    assert len(asked) == 1
+    go_on.set()
+
+
+def test_figures_that_take_long_are_asked_for_once(
+    client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oracle.api.routes import health
+
+    assert b"oracle_node_database_up 1.0" in client.get("/metrics").content
+    asked, go_on = [], threading.Event()
+
+    def hang(_registry: object) -> bytes:
+        asked.append(1)
+        go_on.wait(30)
+        return b""
+
+    monkeypatch.setattr(health, "generate_latest", hang)
+    time.sleep(app_module.METRICS_KEEP_S)
+    for _ in range(2):
+        answer = client.get("/metrics")
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert len(asked) == 1
     go_on.set()

@@ -1,6 +1,7 @@
 """Sessions of browsers, links of platforms, and keys made over the API."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from support.photos import photo
 from support.platform import Platform
 
 from oracle import app as app_module
+from oracle.api import boundary
 from oracle.settings import Settings
 from storage import api_keys, sessions
 from storage.database import Database
@@ -173,6 +175,26 @@ def test_another_site_signs_nobody_in_or_out(client: TestClient) -> None:
         assert client.post("/sign-in", data={"key": key}, headers=headers).status_code == 403
         assert client.post("/sign-in/col_x", headers=headers).status_code == 403
     assert "oracle_session" not in client.cookies
+    # Behind a proxy the browser's own word counts, whatever became of Host.
+    proxied = {"Origin": "https://public.example", "Sec-Fetch-Site": "same-origin"}
+    answer = client.post("/sign-in", data={"key": key}, headers=proxied, follow_redirects=False)
+    assert answer.status_code == 303
+    kept = client.cookies["oracle_session"]
+    client.post("/sign-out")
+    client.cookies.set("oracle_session", kept)
+    assert client.get("/v1/licences").status_code == 401
+
+
+def test_one_caller_checks_one_file_and_posts_so_many_at_once(client: TestClient) -> None:
+    whose = "anonymous testclient"
+    with boundary._checks.taken(whose):
+        answer = client.post("/v1/check", files={"file": photo("cat")})
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    with ExitStack() as taken:
+        for _ in range(boundary.MAX_FILES_OF_ONE):
+            taken.enter_context(boundary._bodies.taken(whose))
+        answer = client.post("/v1/works", json={"uri": "http://127.0.0.1:9/cat.jpg"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
 
 
 def test_signing_in_and_out_has_its_limit(settings: Settings) -> None:

@@ -3,12 +3,16 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,11 +20,10 @@ from PIL import Image
 from support.damaged import corpus
 from support.photos import photo
 from support.sounds import encoded, tune
-from support.waiting import wait_for
 
 from embeddings.errors import CorruptMedia, EmbeddingError
 from oracle import wiring
-from oracle.errors import OracleError
+from oracle.errors import Busy, OracleError
 from oracle.media.decoder import load
 from oracle.media.decoders import (
     DecoderFailed,
@@ -41,24 +44,35 @@ def settings() -> Settings:
     return Settings(limits={"work_s": 60})
 
 
+class Watched(Decoders):
+    """Knows the processes that it started; this one may have others of other tests."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def _start(self) -> Any:
+        decoder = super()._start()
+        self._started.append(decoder._process)
+        return decoder
+
+    def pids(self) -> list[int]:
+        """Those that run."""
+        return [process.pid for process in list(self._started) if process.poll() is None]
+
+    def kill_all(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+
 @pytest.fixture(scope="module")
-def decoders(settings: Settings) -> Iterator[Decoders]:
+def decoders(settings: Settings) -> Iterator[Watched]:
     """Two decoders with little memory."""
     options = wiring.handler_options(settings)
-    pool = Decoders(options, count=2, limit_bytes=700 * MIB, limit_s=90.0)
+    pool = Watched(options, count=2, limit_bytes=700 * MIB, limit_s=90.0)
     yield pool
-    for pid in pids():
-        os.kill(pid, signal.SIGKILL)
-
-
-def pids() -> list[int]:
-    """The decoders of this process."""
-    found = []
-    for child in psutil.Process().children():
-        with suppress(psutil.Error):
-            if "oracle.media.decoder" in child.cmdline():
-                found.append(child.pid)
-    return found
+    pool.kill_all()
 
 
 @pytest.fixture
@@ -122,11 +136,20 @@ def test_a_file_that_hangs_is_given_up(decoders: Decoders, cat: Path, hours: Pat
     assert works(decoders, cat)
 
 
-def kill_each(stop: threading.Event, times: int) -> None:
+def test_no_look_takes_longer_than_its_decoders_may(settings: Settings, hours: Path) -> None:
+    handlers = wiring.make_isolated_handlers(settings, decoders=1, limit_s=0.3)
+    with pytest.raises(DecoderTooSlow):
+        handlers["audio"].extract(hours)
+    pool = wiring._decoders(wiring.handler_options(settings), 1, 700 * MIB, 0.3, None)
+    with pytest.raises(DecoderTooSlow):
+        pool.call("audio", "extract", hours, limit_s=120.0)
+
+
+def kill_each(decoders: Watched, stop: threading.Event, times: int) -> None:
     """Kill a decoder that works, so often."""
     seen: dict[int, float] = {}
     while times and not stop.is_set():
-        for pid in pids():
+        for pid in decoders.pids():
             with suppress(psutil.Error):
                 child = psutil.Process(pid)
                 used_s = child.cpu_times().user
@@ -138,18 +161,17 @@ def kill_each(stop: threading.Event, times: int) -> None:
 
 @pytest.mark.parametrize("times", [1, 50])
 def test_a_decoder_that_dies_is_replaced_and_its_file_tried_once_more(
-    times: int, decoders: Decoders, cat: Path, hours: Path
+    times: int, decoders: Watched, cat: Path, hours: Path
 ) -> None:
     stop = threading.Event()
-    killing = threading.Thread(target=kill_each, args=(stop, times))
-    # a decoder that starts is at work, too: only those that are there are killed
+    killing = threading.Thread(target=kill_each, args=(decoders, stop, times))
     assert works(decoders, cat)
     killing.start()
     try:
         if times == 1:
             assert decoders.call("audio", "extract", hours).as_json()["duration_s"] == 600
         else:
-            with pytest.raises((DecoderFailed, NoDecoder)):
+            with pytest.raises(DecoderFailed, match="SIGKILL"):
                 decoders.call("audio", "extract", hours)
     finally:
         stop.set()
@@ -158,7 +180,7 @@ def test_a_decoder_that_dies_is_replaced_and_its_file_tried_once_more(
 
 
 def test_files_are_decoded_side_by_side_and_no_more_than_there_are_decoders(
-    decoders: Decoders, cat: Path
+    decoders: Watched, cat: Path
 ) -> None:
     seen: list[int] = []
     callers = [
@@ -170,23 +192,67 @@ def test_files_are_decoded_side_by_side_and_no_more_than_there_are_decoders(
     for caller in callers:
         caller.join()
     assert len(seen) == 12
-    assert 1 <= len(pids()) <= 2
+    assert 1 <= len(decoders.pids()) <= 2
 
 
 def test_a_decoder_knows_no_secret(
-    decoders: Decoders, cat: Path, monkeypatch: pytest.MonkeyPatch
+    decoders: Watched, cat: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORACLE_CHAIN__KEY", "0x" + "5e" * 32)
     monkeypatch.setenv("DATABASE_URL", "postgresql://oracle:secret@db/oracle")
-    for pid in pids():
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not pids())
-    time.sleep(1.0)  # on its way out it is no longer listed, and not yet gone
+    decoders.kill_all()
     assert works(decoders, cat)
-    for pid in pids():
+    for pid in decoders.pids():
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"5e5e" not in environment
         assert b"DATABASE_URL" not in environment
+
+
+def test_a_call_does_not_wait_for_ever_where_somebody_waits_for_it(settings: Settings) -> None:
+    options = wiring.handler_options(settings)
+    pool = Decoders(options, count=1, limit_bytes=MIB, limit_s=1.0, wait_s=0.1)
+    with pool._place(), pytest.raises(Busy):
+        pool.call("image", "inspect", Path("unread"))
+
+
+def test_a_machine_that_starts_nothing_is_to_blame(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    pool = Decoders(wiring.handler_options(settings), count=1, limit_bytes=MIB, limit_s=1.0)
+    with pytest.raises(NoDecoder):
+        pool.call("image", "inspect", Path("unread"))
+
+
+def test_a_decoders_files_go_with_it(decoders: Decoders, cat: Path) -> None:
+    assert works(decoders, cat)
+    with decoders._decoder() as decoder:
+        folder = Path(decoder._folder.name)
+        pid = decoder._process.pid
+        assert f"TMPDIR={folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        decoder.kill()
+    assert not folder.exists()
+    assert works(decoders, cat)
+
+
+@pytest.mark.parametrize("answer", [b"", pickle.dumps(5), pickle.dumps(()), b"\x80\x05]K\x01u."])
+def test_nonsense_of_a_decoder_that_was_taken_over_costs_one_file(
+    decoders: Decoders, cat: Path, answer: bytes
+) -> None:
+    assert works(decoders, cat)
+    ours, theirs = Pipe()
+    decoders._idle[-1]._line = ours
+
+    def answer_nonsense() -> None:
+        theirs.recv_bytes()
+        theirs.send_bytes(answer)
+
+    taken_over = threading.Thread(target=answer_nonsense)
+    taken_over.start()
+    with pytest.raises(DecoderFailed):
+        decoders.call("image", "inspect", cat)
+    taken_over.join()
+    assert works(decoders, cat)
 
 
 class Hostile:
@@ -236,6 +302,7 @@ def test_damaged_files_stop_nothing(settings: Settings, decoders: Decoders, tmp_
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(0)
 def test_thousands_of_damaged_files_stop_nothing(
     settings: Settings, decoders: Decoders, tmp_path: Path
 ) -> None:
@@ -244,6 +311,16 @@ def test_thousands_of_damaged_files_stop_nothing(
     assert ends.total() >= 2_000
     assert ends["decoder_too_slow"] == 0
     assert psutil.Process().memory_info().rss < 1500 * MIB
+
+
+def pids() -> list[int]:
+    """All decoders of this process."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if "oracle.media.decoder" in child.cmdline():
+                found.append(child.pid)
+    return found
 
 
 def test_decoders_whose_place_others_take_end(tmp_path: Path, cat: Path) -> None:

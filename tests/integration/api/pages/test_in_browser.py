@@ -138,6 +138,25 @@ def test_a_creator_checks_a_file_and_posts_it(site: Site, page: Page, tmp_path: 
     expect(page.get_by_role("heading", level=1)).to_have_text("Being judged…")
 
 
+@pytest.mark.parametrize("path", ["/", "/check"])
+def test_an_answer_of_a_proxy_is_told(site: Site, page: Page, tmp_path: Path, path: str) -> None:
+    file = tmp_path / "cat.jpg"
+    file.write_bytes(photo("cat", quality=70))
+    site.sign_in(page, "tom")
+    page.route(
+        lambda url: url.split("?")[0].endswith(("/upload", "/check")),
+        lambda route: (
+            route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+    page.goto(site.url + path)
+    page.locator("input[type=file]").set_input_files(file)
+    page.locator("form[data-upload] button").click()
+    expect(page.locator("form[data-upload] .state")).to_contain_text("(status 502)")
+
+
 def test_an_operator_makes_a_key_and_its_holder_signs_in(site: Site, page: Page) -> None:
     site.sign_in(page, "operator")
     page.get_by_role("link", name="Keys").click()

@@ -28,6 +28,7 @@ CHAIN_ID, HUB = 31_337, bytes([5]) * 20
 US, THEM, OTHER = (LocalSigner(bytes([index]) * 32) for index in (1, 2, 3))
 OK = b"HTTP/1.1 200 OK\r\n"
 NESTED = b"[" * 200_000
+RESET = b"reset"  # a message that comes after its refusal takes that away
 
 
 @contextmanager
@@ -204,15 +205,19 @@ def knock(port: int, source: str, message: bytes = b"") -> socket.socket:
     return line
 
 
-def said(line: socket.socket) -> bytes:
-    """All that comes until the other side closes; nothing where it stays silent."""
-    line.settimeout(0.2)
+def said(line: socket.socket, within_s: float = 30.0) -> bytes:
+    """All that comes until the other side closes; nothing where it stays silent for so long, RESET
+    where it said nothing.
+    """
+    line.settimeout(within_s)
     text = b""
     try:
         while chunk := line.recv(4096):
             text += chunk
     except TimeoutError:
         pass
+    except ConnectionResetError:
+        return text or RESET
     return text
 
 
@@ -235,11 +240,11 @@ def test_a_flood_from_one_address_is_refused_and_the_others_are_served() -> None
             answers = [said(line) for line in flood[8:]]
             # those that were first, and wait for a request that never ends
             assert len(connections_at(port)) == 8
-            assert all(
-                answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in answer
-                for answer in answers
-            )
-            refusal = json.loads(answers[0].partition(b"\r\n\r\n")[2])
+            with knock(port, "127.0.0.2") as silent:
+                told = said(silent)
+            assert told.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in told
+            assert set(answers) <= {told, RESET}
+            refusal = json.loads(told.partition(b"\r\n\r\n")[2])
             assert refusal["error"] == "too_many_connections" and "127.0.0.2" in refusal["detail"]
             with peers_at("http://127.0.0.1:1", url) as peers:  # it comes from 127.0.0.1
                 assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
@@ -259,7 +264,8 @@ def test_there_is_a_limit_for_all_addresses_together() -> None:
         port = int(url.rpartition(":")[2])
         lines = [knock(port, f"127.0.0.{2 + n % 4}") for n in range(16)]
         wait_for(lambda: len(connections_at(port)) == 12)
-        assert [bool(said(line)) for line in lines] == 12 * [False] + 4 * [True]
+        assert all(said(line).startswith(b"HTTP/1.1 503 ") for line in lines[12:])
+        assert not any(said(line, within_s=0.1) for line in lines[:12])
         lines[0].close()
         wait_for(lambda: len(connections_at(port)) == 11)
         with peers_at("http://127.0.0.1:1", url) as peers:
