@@ -12,16 +12,15 @@ import structlog
 from anyio import CapacityLimiter
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 from starlette.staticfiles import StaticFiles
 
 from oracle import currency, temporary, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
+from oracle.api.measured import Measured
 from oracle.api.pages.security import SecurityHeaders
 from oracle.api.probe import Probe
 from oracle.api.services import Services
-from oracle.chain.node.metrics import NodeCollector
 from oracle.media.handler import MediaHandlers
 from oracle.originality.precheck import Checker
 from oracle.settings import Settings
@@ -58,8 +57,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
         )
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
-        metrics = CollectorRegistry()
-        metrics.register(NodeCollector(db))
         answers, probe, scrape = Answers(db), Probe[Any](), Probe[bytes](METRICS_KEEP_S)
         fetching, submitting = CapacityLimiter(INTAKE_THREADS), CapacityLimiter(INTAKE_THREADS)
 
@@ -75,7 +72,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 checker=Checker(db, handlers, wiring.make_judge(settings, db)),
                 fetcher=wiring.make_fetcher(settings),
                 handlers=handlers,
-                metrics=metrics,
                 payout_asset=wiring.make_payout_asset(settings),
                 fetching=fetching,
                 submitting=submitting,
@@ -112,6 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured)
     app.add_middleware(CorrelationIdMiddleware)  # one id in the answer and in all logs of a request
     for router in (*routes.ROUTERS, *pages.ROUTERS):
         app.include_router(router)

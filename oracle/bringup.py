@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from oracle import metrics
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.payments import fund_vault
 from oracle.chain.contracts.roles import Officers
@@ -58,7 +60,11 @@ def run_until_stopped(settings: Settings) -> int:
             or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
         )
         migrate(dsn)
-        env = {"DATABASE_URL": dsn, "BLOBS_URL": settings.blobs}
+        env = {
+            "DATABASE_URL": dsn,
+            "BLOBS_URL": settings.blobs,
+            metrics.FOLDER: str(_empty_folder(data_dir / "metrics")),
+        }
         court: dict[str, str] = {}
         if settings.chain_rpc_url is None:
             chain = stack.enter_context(DevChain(data_dir / "chain"))
@@ -148,6 +154,13 @@ def _check_port(settings: Settings) -> None:
                 f"Port {settings.http.port} on {settings.http.host} cannot be used"
                 f" ({exc.strerror}); stop what listens there, or set ORACLE_HTTP__PORT."
             ) from exc
+
+
+def _empty_folder(folder: Path) -> Path:
+    """Make a folder anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 def _announce(settings: Settings) -> None:

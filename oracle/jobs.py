@@ -17,6 +17,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 
 from embeddings.sniff import MEDIA_TYPES
+from oracle.metrics import JOBS
 from oracle.settings import WorkerSettings
 from storage.database import Connection
 from storage.errors import DatabaseUnavailable
@@ -52,6 +53,19 @@ class Backoff(BaseRetryStrategy):
         if isinstance(exception, RetrySoon):
             return RetryDecision(retry_in={"seconds": 1})
         return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
+
+
+@contextmanager
+def _counted(queue: str) -> Iterator[None]:
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    except RetryLater:
+        outcome = "again"
+        raise
+    finally:
+        JOBS.labels(queue, outcome).inc()
 
 
 class Jobs:
@@ -128,7 +142,9 @@ async def _run_worker(
 
     @app.task(name=TASK, retry=Backoff(), pass_context=True)
     def run(context: JobContext, analysis_id: str) -> None:
-        (fetch if context.job.queue == FETCHES else analyse)(UUID(analysis_id))
+        queue = context.job.queue
+        with _counted(queue):
+            (fetch if queue == FETCHES else analyse)(UUID(analysis_id))
 
     def lane(concurrency: int, *queues: str) -> asyncio.Task[None]:
         return asyncio.create_task(

@@ -1,7 +1,7 @@
 """Liveness and readiness of a process without an API: worker, scheduler, node.
 
-`/healthz`: its loop goes round. `/readyz`: it can do its work now. For orchestrators on a network
-that is private; there is nothing to read here but these two.
+`/healthz`: its loop goes round. `/readyz`: it can do its work now. `/metrics`: what it counted. For
+orchestrators on a network that is private; there is nothing to read here but these three.
 """
 
 import json
@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from oracle import metrics
 from oracle.errors import ConfigurationError
 
 CLIENT_S = 5.0
@@ -59,6 +62,9 @@ def probes(address: str | None, pulse: Pulse, problem: Callable[[], str | None])
         timeout = CLIENT_S
 
         def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(200, CONTENT_TYPE_LATEST, metrics.exposition())
+                return
             why: str | None = "there is nothing here"
             status = 404
             if self.path in ("/healthz", "/readyz"):
@@ -68,8 +74,11 @@ def probes(address: str | None, pulse: Pulse, problem: Callable[[], str | None])
                     why = problem()
                 status = 200 if why is None else 503
             body = json.dumps({"ok": why is None, "detail": why or "all is well"}).encode()
+            self._answer(status, "application/json", body)
+
+        def _answer(self, status: int, media_type: str, body: bytes) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -44,6 +44,7 @@ from oracle.chain.sender.calls import CallSender
 from oracle.errors import ConfigurationError
 from oracle.fetch import Fetcher
 from oracle.jobs import Jobs
+from oracle.measured_blobs import MeasuredBlobs
 from oracle.media import making
 from oracle.media.decoders import Decoders
 from oracle.media.handler import MediaHandlers
@@ -349,7 +350,7 @@ def open_store(settings: Settings, db: Database) -> BlobStore:
     # a caller that stores something gets the error then; reading the chain needs no store
     except BlobStoreUnavailable as exc:
         log.warning("blobs.owner_unknown", code=exc.code, error=str(exc))
-    return blobs
+    return MeasuredBlobs(blobs)
 
 
 def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) -> Originality:

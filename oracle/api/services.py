@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
-from prometheus_client import CollectorRegistry
 
 from oracle.api.answers import Answers
 from oracle.api.probe import Probe
@@ -36,7 +35,6 @@ class Services:
     checker: Checker
     fetcher: Fetcher
     handlers: MediaHandlers
-    metrics: CollectorRegistry
     payout_asset: PayoutAsset
     # Slow files and slow servers take threads of their own, not those of every other route.
     fetching: CapacityLimiter

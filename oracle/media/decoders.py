@@ -24,6 +24,7 @@ from oracle.errors import Busy
 from oracle.media.decoder import dump, load
 from oracle.media.handler import Progress
 from oracle.media.making import HandlerOptions
+from oracle.metrics import DECODER_FAILURES, DECODERS_STARTED
 from oracle.processes import die_with_parent
 
 log = structlog.get_logger()
@@ -193,14 +194,17 @@ class Decoders:
                 with self._decoder() as decoder:
                     kind, value = decoder.call(request, progress, min(limit_s, self._limit_s))
             except TimeoutError as exc:
+                DECODER_FAILURES.labels(media_type, "slow").inc()
                 log.warning("decoder.too_slow", media_type=media_type, method=method)
                 raise DecoderTooSlow from exc
             except pickle.UnpicklingError as exc:
+                DECODER_FAILURES.labels(media_type, "nonsense").inc()
                 log.error("decoder.answered_nonsense", media_type=media_type, error=str(exc))
                 raise DecoderFailed from exc
             except _Gone as exc:
                 if decoder.interrupted:
                     raise NoDecoder("The oracle stops; nothing was kept. Send it again.") from exc
+                DECODER_FAILURES.labels(media_type, "died").inc()
                 log.warning("decoder.died", media_type=media_type, method=method, how=str(exc))
                 if tries_left:
                     continue
@@ -209,8 +213,10 @@ class Decoders:
         if kind == "refused":
             raise value
         if kind == "memory":
+            DECODER_FAILURES.labels(media_type, "memory").inc()
             raise DecoderOutOfMemory
         if kind == "crashed":
+            DECODER_FAILURES.labels(media_type, "crashed").inc()
             log.warning("decoder.crashed", media_type=media_type, method=method, error=value)
             raise DecoderFailed
         return value
@@ -270,6 +276,7 @@ class Decoders:
     def _start(self) -> _Decoder:
         began = time.monotonic()
         decoder = _Decoder(self._options, self._limit_bytes)
+        DECODERS_STARTED.inc()
         log.info("decoder.started", seconds=round(time.monotonic() - began, 1))
         return decoder
 

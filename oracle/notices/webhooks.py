@@ -22,6 +22,7 @@ from oracle.fetch.addresses import Resolver, resolve
 from oracle.fetch.errors import FetchError
 from oracle.fetch.http import parse
 from oracle.fetch.network import CheckedBackend, Deadline
+from oracle.metrics import WEBHOOKS
 from oracle.notices.errors import InvalidWebhook
 from storage.cases import messages
 from storage.cases import webhooks as hooks
@@ -145,6 +146,7 @@ class WebhookSender:
                 if time.monotonic() > until:
                     break
                 error = self._post(message, receiver)
+                WEBHOOKS.labels("delivered" if error is None else "failed").inc()
                 self._note(receiver, message, error)
                 if error is not None:
                     retry_after = min(FIRST_RETRY * 2 ** min(receiver.failures, 9), MAX_REST)

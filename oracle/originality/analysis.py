@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from embeddings.errors import EmbeddingError, ModelUnavailable
+from oracle import metrics
 from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
@@ -277,7 +278,8 @@ class Originality:
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
-            extraction: Extraction = handler.extract(path, show)
+            with metrics.stage(work.media_type, "extract"):
+                extraction: Extraction = handler.extract(path, show)
             return extraction
 
     def _make_visible(
@@ -333,7 +335,9 @@ class Originality:
         younger = (
             self._judge.find_younger_copies(handler, extraction, query, work) if search.late else []
         )
-        return self._conclude(Record(analysis, work, judgement, datetime.now(UTC)), search, younger)
+        with metrics.stage(work.media_type, "conclude"):
+            record = Record(analysis, work, judgement, datetime.now(UTC))
+            return self._conclude(record, search, younger)
 
     def _obtain_work(self, analysis: Analysis, *, queue: bool = False) -> Work:
         if analysis.work_id is not None:
@@ -350,7 +354,8 @@ class Originality:
             tempfile.TemporaryDirectory(prefix="oracle-") as folder,
         ):
             path = Path(folder) / "media"
-            fetched = self._fetcher.fetch(analysis.uri, path)
+            with metrics.stage(analysis.media_type or "unknown", "fetch"):
+                fetched = self._fetcher.fetch(analysis.uri, path)
             if analysis.expected_sha256 not in (None, fetched.sha256):
                 raise ContentHashMismatch
             facts = inspect(path, self._handlers, analysis.media_type)
@@ -444,6 +449,10 @@ class Originality:
                     reviews.follow_verdict(conn, analysis, work.id, conclusion, review)
                 queue_affected(conn, self._jobs, judgement, work, younger)
             self._jobs.defer_all(conn, waiting.forget(conn, analysis.id))
+        metrics.VERDICTS.labels(work.media_type, judgement.decision.verdict.value).inc()
+        if analysis.created_at is not None and analysis.source != "index":
+            waited = datetime.now(UTC) - analysis.created_at
+            metrics.VERDICT_SECONDS.labels(work.media_type).observe(waited.total_seconds())
         log.info(
             "analysis.decided",
             verdict=judgement.decision.verdict.value,

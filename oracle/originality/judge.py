@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from oracle import metrics
 from oracle.media.handler import (
     EVERYTHING,
     Candidate,
@@ -175,7 +176,8 @@ class Judge:
         """
         policy = self._policy(handler.media_type, terms)
         candidates = self.search(handler, extraction, query)
-        matches = self.verify(handler, extraction, query, candidates, progress, work=work)
+        with metrics.stage(handler.media_type, "verify"):
+            matches = self.verify(handler, extraction, query, candidates, progress, work=work)
         if work is not None:
             matches = self._with_rivals(handler, extraction, query, work, matches)
         subject = Subject(
@@ -197,7 +199,7 @@ class Judge:
 
     def search(self, handler: MediaHandler[E], extraction: E, query: Query) -> Sequence[Candidate]:
         """The candidates worth verifying, best first. Raises: DatabaseUnavailable."""
-        with self._db.transaction() as conn:
+        with metrics.stage(handler.media_type, "search"), self._db.transaction() as conn:
             return handler.search(conn, extraction, query)
 
     def verify(

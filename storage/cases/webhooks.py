@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from psycopg.rows import class_row
+
 from storage.database import Connection
 
 
@@ -89,3 +91,27 @@ def release(conn: Connection, receiver: Receiver, retry_after: timedelta | None)
         " coalesce(%(retry)s, interval '0') where creator_id = %(id)s and url = %(url)s",
         {"retry": retry_after, "id": receiver.creator_id, "url": receiver.url},
     )
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What receivers have not been given yet.
+
+    Attributes: oldest_s: the age of the oldest message that waits; None where none does.
+    """
+
+    waiting: int
+    oldest_s: float | None
+    failing: int
+
+
+def backlog(conn: Connection) -> Backlog:
+    """Count the messages that wait, and the receivers that failed last time."""
+    with conn.cursor(row_factory=class_row(Backlog)) as cursor:
+        found = cursor.execute(
+            "select count(*) as waiting, (extract(epoch from clock_timestamp() - min(created_at)))"
+            "::float as oldest_s, (select count(*) from creator_webhooks where failures > 0) as"
+            " failing from creator_messages where delivery = 'pending'"
+        ).fetchone()
+    assert found is not None
+    return found

@@ -47,6 +47,10 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
         ).json()
         assert answer["attestation"]["status"] == "included"
         assert verify.has_badge(stage.chain, bytes.fromhex(answer["work"]["post_id"][2:]))
+        # The API shows what the worker counted, too.
+        figures = stage.api.get("/metrics").text
+        assert 'oracle_verdicts_total{media_type="image",verdict="original"} 1.0' in figures
+        assert 'route="/upload"' in figures
     assert not (tmp_path / "postgres").exists()
     assert not (tmp_path / "chain").exists()
 

@@ -148,7 +148,8 @@ def test_a_process_without_an_api_answers_probes(settings: Settings, db: Databas
         assert ask.get(f"{url}/readyz").json() == {"ok": False, "detail": "it has no chain"}
         why.append(None)
         assert ask.get(f"{url}/readyz").status_code == 200
-        assert ask.get(f"{url}/metrics").status_code == 404
+        assert "# TYPE oracle_jobs_total counter" in ask.get(f"{url}/metrics").text
+        assert ask.get(f"{url}/works").status_code == 404
         pulse._at -= 10_000
         assert ask.get(f"{url}/healthz").status_code == 503
         assert not pulse.is_set()  # the loop asks whether to stop

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from oracle import metrics
 from oracle.api.boundary import BoundedRoute
+from oracle.api.measured import SystemCollector
 from oracle.api.services import Services, ServicesDep
 from oracle.chain.core.readiness import problems
+from oracle.chain.node.metrics import NodeCollector
 from oracle.errors import Busy
 from oracle.probes import PROBE_S
 from oracle.supervisor import PROCESSES, read_down
@@ -122,8 +125,9 @@ def _node(node: NodeStatus) -> Check:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-async def metrics(services: ServicesDep) -> Response:
-    shown = await services.scrape(lambda: generate_latest(services.metrics))
+async def show_metrics(services: ServicesDep) -> Response:
+    collectors = NodeCollector(services.db), SystemCollector(services.db)
+    shown = await services.scrape(lambda: metrics.exposition(*collectors))
     if shown is None:
         raise Busy(f"The figures take longer than {PROBE_S:g} s. Try again.")
     return Response(shown, media_type=CONTENT_TYPE_LATEST)
