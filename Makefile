@@ -15,7 +15,7 @@ endif
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up demo test browser lint bench campaigns fuzz audit contracts setup clean
+.PHONY: up demo test browser promtool lint bench campaigns fuzz audit contracts setup clean
 
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
@@ -23,7 +23,7 @@ up: setup ## set up everything and run the oracle: database, chain, API, worker,
 demo: setup ## tell the whole story with sample pictures on servers of its own, verified on chain; SERVE=1 keeps a sample platform running
 	$(BIN)/oracle demo $(if $(SERVE),--serve)
 
-test: setup lint browser ## all checks and all tests
+test: setup lint browser promtool ## all checks and all tests
 	cd contracts && tools/forge test
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
@@ -32,6 +32,11 @@ browser: ## Debian's Chromium for the tests of the pages; without a browser they
 	as=$$(test "$$(id -u)" = 0 || echo sudo -n); \
 	{ $$as apt-get update -q && $$as apt-get install -q -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
 	echo "No Chromium, and it cannot be installed here: the pages are not tested in a browser."
+
+promtool: setup ## the checker of alarms, out of Debian's package of Prometheus; nothing is installed
+	@command -v promtool >/dev/null || test -x $(BIN)/promtool || { folder=$$(mktemp -d) && cd $$folder && apt-get download -q prometheus \
+	&& dpkg -x prometheus*.deb . && install usr/bin/promtool "$(CURDIR)/$(BIN)/promtool"; rm -rf $$folder; } >/dev/null 2>&1 || \
+	echo "No promtool, and it cannot be fetched here: the alarms are not tested."
 
 lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff check .
