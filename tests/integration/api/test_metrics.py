@@ -2,8 +2,15 @@
 
 from collections.abc import Callable
 
+import pytest
 from starlette.testclient import TestClient
 from support.photos import photo
+
+
+@pytest.fixture(autouse=True)
+def _at_once(client: TestClient) -> None:
+    """Figures of now: they are kept for a second otherwise."""
+    client.app.state.services.scrape._keep_s = 0.0  # type: ignore[attr-defined]
 
 
 def figures(client: TestClient) -> dict[str, float]:
