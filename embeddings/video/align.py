@@ -12,7 +12,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
+from embeddings.image.views import QueryView
+from embeddings.video.fingerprint import (
+    KeyFrame,
+    ReferenceVideo,
+    Showing,
+    VideoFingerprint,
+    complement,
+)
 from embeddings.video.lines import Line, best_run, find_lines
 from embeddings.video.match import SecondScore
 from embeddings.video.motion import SAME_SHOT_BITS, hash_bits_apart
@@ -25,6 +32,10 @@ MORE_PAIRS = 2  # ... and if these do not decide it
 EXTEND_SHARE = 0.5  # of the median likeness along a line: points this alike extend its ends
 MIN_PROBE_LIKENESS = 0.12  # of two frames, to be worth verifying
 MOMENTS = 12
+SHOWINGS: tuple[Showing, ...] = ("whole", "window", "negative")
+# an unmoving video shorter than that is not told from a cut; the likeliest moments to verify
+MIN_STILL_S, MAX_MOMENTS = 2.5, 3
+MUCH_BETTER = 1.2  # an unusual showing must explain that much more
 # intervals that another speed must drift over the run to differ from the same speed
 SAME_SPEED_DRIFT = 1.0
 
@@ -34,6 +45,7 @@ class Proposal:
     """A part of the query that may repeat a part of the reference, in seconds of either.
 
     pairs: (query frame, reference frame) to verify, best first.
+    one_moment: an unmoving video that may show one moment of the reference.
     moments: pairs evenly spaced in time and chosen by the clock alone, to compare what moves; empty
     for parts of many shots. (Among pairs chosen by likeness, any two talking heads move alike.)
     """
@@ -48,6 +60,8 @@ class Proposal:
     pairs: tuple[tuple[int, int], ...]
     moments: tuple[tuple[int, int], ...]
     seconds: tuple[SecondScore, ...]
+    showing: Showing = "whole"
+    one_moment: bool = False
 
     @property
     def reversed(self) -> bool:
@@ -56,9 +70,35 @@ class Proposal:
 
 def align(query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
     """Return the parts that two videos may share, best first; empty where nothing is alike."""
-    if not query.frames or not len(reference.times_s):
-        return ()
-    return propose(query, reference, compare_frames(query.frames, query.interval_s, reference))
+    best: tuple[Proposal, ...] = ()
+    for showing in SHOWINGS:
+        if (
+            not len(reference.times_s)
+            or not query.frames
+            or (showing == "window" and not query.window)
+        ):
+            continue
+        frames = query.frames if showing == "whole" else query.window
+        if showing == "negative":
+            frames = tuple(_negative_views(frame) for frame in query.frames)
+        proposals = propose(
+            replace(query, frames=frames),
+            reference,
+            compare_frames(frames, query.interval_s, reference),
+        )
+        if sum(p.score for p in proposals) > MUCH_BETTER * sum(p.score for p in best):
+            best = tuple(replace(proposal, showing=showing) for proposal in proposals)
+    return best
+
+
+def _negative_views(frame: KeyFrame) -> KeyFrame:
+    """Return the frame with the hashes of its negative alone, which is all that alignment needs."""
+    views = tuple(
+        QueryView(view.name, complement(view.phash), view.phash_quality)
+        for view in frame.views
+        if view.name in ("whole", "mirrored")
+    )
+    return replace(frame, views=views)
 
 
 def propose(
@@ -67,6 +107,8 @@ def propose(
     """Return the parts along which two videos are alike by the given comparison."""
     if reference.is_picture:
         return _stills(query, cells)
+    if len(query.frames) == 1 and query.content_s >= MIN_STILL_S:
+        return _moment(query, reference, cells)
     step = max(query.interval_s, reference.interval_s)
     lines = find_lines(cells, step, MIN_SCORE)
     proposals = [_proposal(_extended(line, cells, step), cells, query, reference) for line in lines]
@@ -253,6 +295,30 @@ def _stills(query: VideoFingerprint, cells: Cells) -> tuple[Proposal, ...]:
     return tuple(sorted(filter(None, stills), key=lambda proposal: -proposal.score))
 
 
+def _moment(
+    query: VideoFingerprint, reference: ReferenceVideo, cells: Cells
+) -> tuple[Proposal, ...]:
+    """Return where an unmoving video may show one moment of a reference, the most alike first."""
+    best = np.argsort(-cells.values.max(axis=0), kind="stable")
+    frames = dict.fromkeys(cells.column_frames[best].tolist())
+    proposals = []
+    for frame in list(frames)[:MAX_MOMENTS]:
+        column = int(np.flatnonzero(cells.column_frames == frame)[0])
+        proposal = _still(query, cells, column)
+        if proposal is not None:
+            start = float(reference.times_s[frame])
+            end = min(reference.duration_s, start + float(reference.spans_s[frame]))
+            proposals.append(
+                replace(
+                    proposal,
+                    reference_start_s=round(start, 3),
+                    reference_end_s=round(end, 3),
+                    one_moment=True,
+                )
+            )
+    return tuple(proposals)
+
+
 def _still(query: VideoFingerprint, cells: Cells, column: int) -> Proposal | None:
     start, end, total = best_run(cells.values[:, column] - STILL_LIKENESS)
     if end <= start:
@@ -278,4 +344,8 @@ def _still(query: VideoFingerprint, cells: Cells, column: int) -> Proposal | Non
 def needed_frames(proposals: Sequence[Proposal], reference: ReferenceVideo) -> tuple[int, ...]:
     """Return frame_ms of the reference frames whose proxies a verification may need."""
     frames = {frame for proposal in proposals for _, frame in (*proposal.pairs, *proposal.moments)}
+    for proposal in proposals:
+        if proposal.one_moment:  # what moves there is told by the frames around
+            around = [to + step for _, to in proposal.pairs for step in (-1, 1)]
+            frames |= {frame for frame in around if 0 <= frame < len(reference.times_s)}
     return tuple(sorted(reference.frame_ms(frame) for frame in frames))

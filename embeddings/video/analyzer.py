@@ -23,8 +23,8 @@ from embeddings.video.sound import SoundAnalyzer, SoundFingerprint, SoundMatch
 from embeddings.video.verify import VerifyPair
 
 Progress = Callable[[str, float, float], None]
-KEYFRAMES_VERSION = "keyframes-v1"
-ALIGNMENT_VERSION = "lines-v2"
+KEYFRAMES_VERSION = "keyframes-v2"
+ALIGNMENT_VERSION = "lines-v3"
 
 
 def no_progress(_stage: str, _done: float, _total: float) -> None:
@@ -114,6 +114,7 @@ class VideoAnalyzer:
             unjudged="its sound could not be read"
             if tries and sound is None
             else _unjudged(decoded.other_pictures, other_sounds),
+            window=keyframes.window,
         )
 
     def align(self, query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
@@ -143,6 +144,8 @@ class VideoAnalyzer:
             verify: compares two proxies; for a caller that has features of theirs at hand.
         Raises: BadProxy.
         """
+        if proposals:
+            query = query.as_shown(proposals[0].showing)
         pictures = compare(
             query, reference, proposals, proxies, verify or self.image.verify_proxies, probe=probe
         )

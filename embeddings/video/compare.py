@@ -11,6 +11,7 @@ from embeddings.video.align import Proposal, most_alike_pairs, needed_frames, pr
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import SecondScore
 from embeddings.video.overlap import OverlapView
+from embeddings.video.similarity import frame_likeness
 from embeddings.video.verify import AlignedPair, VerifiedPair, VerifyPair, verify_proposals
 
 Proxies = Callable[[Sequence[int]], Mapping[int, bytes]]
@@ -19,6 +20,7 @@ NEIGHBOURS = 2  # frames on either side of a proven one that are tried as well
 # mean likeness from which hashes agree too, so that the times cannot improve
 SURE_LIKENESS = 0.75
 NEARLY_ALL = 0.95  # of the shorter work's content
+OTHER_LIKENESS = 0.2  # what different pictures do not reach
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,20 @@ def _verified(
 
 
 def _settled(pictures: Pictures, query: VideoFingerprint, reference: ReferenceVideo) -> bool:
-    """Return whether refinement can add nothing: surely alike, over nearly all that can match."""
-    return _sure(pictures) and _proven_s(pictures) >= NEARLY_ALL * min(
-        query.content_s, reference.content_s
-    )
+    """Return whether refinement can add nothing: surely alike, over nearly all that can match, or
+    where the rest is like nothing of the reference. Where hashes agree an edit hides no frame.
+    """
+    if not _sure(pictures):
+        return False
+    if _proven_s(pictures) >= NEARLY_ALL * min(query.content_s, reference.content_s):
+        return True
+    proven = [v.segment for v in pictures.verified_pairs if v.segment.verified]
+    others = [
+        frame
+        for frame in query.frames
+        if not any(s.query_start_s <= frame.time_s < s.query_end_s for s in proven)
+    ]
+    return not others or float(frame_likeness(others, reference).max()) < OTHER_LIKENESS
 
 
 def _sure(pictures: Pictures) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.image.decode import Picture
+from embeddings.image.raster import decode_proxy, encode_proxy
 from embeddings.image.views import QueryView
 from embeddings.video.sound import SoundFingerprint
+
+Showing = Literal["whole", "window", "negative"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +39,26 @@ class KeyFrame:
         return round(1000 * self.time_s)
 
 
+def negative(frame: KeyFrame) -> KeyFrame:
+    """Return the frame with its colours inverted, which complements its hashes."""
+    pixels = 255 - decode_proxy(frame.proxy)
+    height, width = pixels.shape[:2]
+    picture = Picture(
+        pixels=pixels, width=width, height=height, format="", mime="", mode="RGB", notes=()
+    )
+    views = tuple(
+        QueryView(view.name, complement(view.phash), view.phash_quality)
+        for view in frame.views
+        if view.name in ("whole", "mirrored")
+    )
+    return replace(frame, proxy=encode_proxy(picture), phash=complement(frame.phash), views=views)
+
+
+def complement(phash: bytes) -> bytes:
+    """Return the hash of the negative."""
+    return bytes(255 - byte for byte in phash)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class VideoFingerprint:
     """The stored data that recognise a video, and its search views.
@@ -41,7 +66,8 @@ class VideoFingerprint:
     interval_s: the spacing of the samples; plain_s, plain_frames: the low-information part (black,
     flat, text on a plain ground) that was left out; sound: of its sound track, None where there is
     none or sound is not analysed; insufficient_detail: why it has too little to decide on, or None;
-    unjudged: the part that was not looked at, as half a sentence, or None.
+    unjudged: the part that was not looked at, as half a sentence, or None; window: the frames of a
+    window that stands over the running picture, empty where none does.
     """
 
     duration_s: float
@@ -55,6 +81,15 @@ class VideoFingerprint:
     insufficient_detail: str | None
     notes: tuple[str, ...]
     unjudged: str | None = None
+    window: tuple[KeyFrame, ...] = ()
+
+    def as_shown(self, how: Showing) -> VideoFingerprint:
+        """Return the video as another may have been shown in it: in its window, or negative."""
+        if how == "whole":
+            return self
+        if how == "window":
+            return replace(self, frames=self.window)
+        return replace(self, frames=tuple(negative(frame) for frame in self.frames))
 
     @property
     def content_s(self) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 import pdqhash
 from numpy.typing import NDArray
@@ -17,13 +18,15 @@ from embeddings.image.phash import hamming
 from embeddings.image.raster import encode_proxy, reduce_to, to_grey
 from embeddings.image.views import TURNS, QueryView
 from embeddings.video.decode import Sample
-from embeddings.video.fingerprint import KeyFrame
-from embeddings.video.panes import Box, cut, moving_part, without_bars
+from embeddings.video.fingerprint import KeyFrame, complement
+from embeddings.video.panes import Box, cut, moving_part, window_over, without_bars
 
 PROXY_SIDE_PX = 384  # a quarter less than a picture's: a minute of video has sixty
 # of 256, changed by re-encoding alone; ThreatExchange's tolerance between implementations
 SAME_BITS = 10
 MIRRORED = TURNS.index("mirrored")
+HASHED_TURNS, DESCRIBED_TURNS = 16, 4  # frames that are looked up turned and negative
+ENLARGED = 2.0  # of a window: key points are found at the size of whole frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +34,14 @@ class KeyFrames:
     """The keyframes of a video.
 
     plain_s, plain_frames: seconds and number of samples with insufficient detail; notes: the parts
-    cut off.
+    cut off; window: the frames of a window over the running picture.
     """
 
     frames: tuple[KeyFrame, ...]
     plain_s: float
     plain_frames: int
     notes: tuple[str, ...]
+    window: tuple[KeyFrame, ...] = ()
 
 
 @dataclass(eq=False)
@@ -45,7 +49,7 @@ class _Draft:
     time_s: float
     span_s: float
     pixels: NDArray[np.uint8]
-    hashes: tuple[bytes, bytes]  # upright, mirrored
+    hashes: tuple[bytes, ...]  # of all turns, in their order
     quality: int
 
 
@@ -66,15 +70,28 @@ def make_keyframes(
         notes.append("plain bars at the edges were left out")
     drafts, plain_s, plain_frames = _select(samples, pictures)
     part = moving_part([draft.pixels for draft in drafts]) if search else None
-    embeddings = image.describe([draft.pixels for draft in drafts])
-    views = [
-        _views(draft, vectors) if search else ()
-        for draft, vectors in zip(drafts, embeddings, strict=True)
-    ]
+    frames = _described(drafts, image, size, search)
+    if search:
+        frames = _with_unusual_views(frames, drafts, image)
     if part is not None:
         inner = _inner_views([draft.pixels for draft in drafts], part, image)
-        views = [(*whole, *cropped) for whole, cropped in zip(views, inner, strict=True)]
-    frames = tuple(
+        frames = tuple(
+            replace(frame, views=(*frame.views, *views))
+            for frame, views in zip(frames, inner, strict=True)
+        )
+    window = window_over([draft.pixels for draft in drafts]) if search and part is None else None
+    shown = (
+        _described([_cut(draft, window) for draft in drafts], image, size, search)
+        if window is not None
+        else ()
+    )
+    return KeyFrames(frames, plain_s, plain_frames, tuple(notes), shown)
+
+
+def _described(
+    drafts: Sequence[_Draft], image: ImageAnalyzer, size: tuple[int, int], search: bool
+) -> tuple[KeyFrame, ...]:
+    return tuple(
         KeyFrame(
             time_s=draft.time_s,
             span_s=draft.span_s,
@@ -82,11 +99,70 @@ def make_keyframes(
             phash_quality=draft.quality,
             embeddings=MappingProxyType(vectors),
             proxy=_proxy(draft.pixels, size),
-            views=frame_views,
+            views=_views(draft, vectors) if search else (),
         )
-        for draft, vectors, frame_views in zip(drafts, embeddings, views, strict=True)
+        for draft, vectors in zip(
+            drafts, image.describe([draft.pixels for draft in drafts]), strict=True
+        )
     )
-    return KeyFrames(frames, plain_s, plain_frames, tuple(notes))
+
+
+def _cut(draft: _Draft, window: Box) -> _Draft:
+    part = cut(draft.pixels, window)
+    enlarged = cv2.resize(part, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+    pixels = np.asarray(enlarged, np.uint8)
+    hashes, quality = _hash(pixels)
+    return _Draft(draft.time_s, draft.span_s, pixels, hashes, quality)
+
+
+def _with_unusual_views(
+    frames: tuple[KeyFrame, ...], drafts: Sequence[_Draft], image: ImageAnalyzer
+) -> tuple[KeyFrame, ...]:
+    """Add to some frames, spread over the video, their turns and negatives: by hash to many, and by
+    descriptor, which is dear, to a few.
+    """
+    hashed = _spread(len(drafts), HASHED_TURNS)
+    described = _spread(len(drafts), DESCRIBED_TURNS)
+    pictures = [
+        np.ascontiguousarray(picture)
+        for at in described
+        for picture in (
+            *(np.rot90(drafts[at].pixels, turns) for turns in (1, 2, 3)),
+            255 - drafts[at].pixels,
+        )
+    ]
+    vectors = iter(image.describe(pictures))
+    views = {at: _turned(drafts[at]) for at in hashed}
+    for at in described:
+        views.setdefault(at, [])
+        for name in ("rotated_90", "rotated_180", "rotated_270", "negative"):
+            hashes = drafts[at].hashes
+            phash = complement(hashes[0]) if name == "negative" else hashes[TURNS.index(name)]
+            views[at] = [view for view in views[at] if view.name != name]
+            views[at].append(
+                QueryView(name, phash, drafts[at].quality, MappingProxyType(next(vectors)))
+            )
+    return tuple(
+        replace(frame, views=(*frame.views, *views.get(at, ()))) for at, frame in enumerate(frames)
+    )
+
+
+def _turned(draft: _Draft) -> list[QueryView]:
+    turns = [
+        QueryView(name, draft.hashes[at], draft.quality)
+        for at, name in enumerate(TURNS)
+        if name not in ("whole", "mirrored")
+    ]
+    return [
+        *turns,
+        QueryView("negative", complement(draft.hashes[0]), draft.quality),
+        QueryView("negative_mirrored", complement(draft.hashes[MIRRORED]), draft.quality),
+    ]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return at most ``most`` of ``count`` numbers, from the middles of equal parts."""
+    return sorted({int((at + 0.5) * count / most) for at in range(most)}) if count else []
 
 
 def _select(
@@ -108,20 +184,18 @@ def _select(
     return drafts, plain_s, plain_frames
 
 
-def _hash(pixels: NDArray[np.uint8]) -> tuple[tuple[bytes, bytes], int]:
-    """Return the PDQ hashes of the picture and of its mirror image, and the quality."""
+def _hash(pixels: NDArray[np.uint8]) -> tuple[tuple[bytes, ...], int]:
+    """Return the PDQ hashes of the picture in all its turns, and the quality."""
     turned, quality = pdqhash.compute_dihedral(np.ascontiguousarray(pixels))
-    upright, mirrored = (
-        np.packbits(np.asarray(turned[at], np.uint8)).tobytes() for at in (0, MIRRORED)
-    )
-    return (upright, mirrored), int(quality)
+    hashes = tuple(np.packbits(np.asarray(bits, np.uint8)).tobytes() for bits in turned)
+    return hashes, int(quality)
 
 
 def _views(draft: _Draft, vectors: dict[str, NDArray[np.float32]]) -> tuple[QueryView, ...]:
     # The descriptor ignores mirroring, the hash does not.
     return (
         QueryView("whole", draft.hashes[0], draft.quality, MappingProxyType(vectors)),
-        QueryView("mirrored", draft.hashes[1], draft.quality),
+        QueryView("mirrored", draft.hashes[MIRRORED], draft.quality),
     )
 
 
@@ -135,7 +209,7 @@ def _inner_views(
         views.append(
             (
                 QueryView("moving_part", hashes[0], quality, MappingProxyType(vectors)),
-                QueryView("moving_part_mirrored", hashes[1], quality),
+                QueryView("moving_part_mirrored", hashes[MIRRORED], quality),
             )
         )
     return views

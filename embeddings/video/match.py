@@ -20,8 +20,9 @@ class VideoSegment:
     speed: seconds of the reference shown in one second of the query; reversed: it runs backwards;
     score: mean likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show
     the same picture; motion: whether what moves in them moves alike ("cuts": they are of several
-    shots; "still": nothing moves, so that time proves nothing; "disagrees": only the unmoving
-    background is shared, which is no copy).
+    shots; "still": nothing moves, so that time proves nothing; "moment": it shows one unmoving
+    moment of a shot that moves; "disagrees": only the unmoving background is shared, which is
+    no copy).
     """
 
     query_start_s: float

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from embeddings.image.geometry import Transform
 from embeddings.image.raster import decode_proxy, to_grey
 
-Motion = Literal["agrees", "disagrees", "still", "cuts"]
+_NO_HASH = np.zeros(32, np.uint8)
+Motion = Literal["agrees", "disagrees", "still", "cuts", "moment"]
 SAME_SHOT_BITS = 64  # closer hashes show one shot; a second of camera move is 68 (median)
 BLOCK_PX = 16
 TEXTURE_LEVELS = 6.0
@@ -33,6 +34,11 @@ STILL_LEVELS = 2.0  # rms of a difference; below it only noise moved
 # Correlation of the differences. Measured on 16 synthetic talking heads: copies 0.57 to 1.0 at any
 # sampling phase, other takes in the same room -0.13 to 0.31.
 AGREES_AT = 0.45
+# One moment of a film: of what changes between the frames around it, the share of the energy in
+# which a picture may differ. Of a fixed camera's takes single moments are the same to 0.03, as a
+# copy is, so most of the frame has to change: the camera moves.
+OTHER_MOMENT = 0.35
+CHANGED_LEVELS, CHANGED_SHARE = 8.0, 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +55,8 @@ class Moment:
 @dataclass(frozen=True)
 class MotionReport:
     """cuts: the frames are of different shots or the camera moves, which never is alike by chance;
-    still: nothing moves in either; else whether the differences correlate, -1..1, over how many
+    still: nothing moves in either; moment: an unmoving query shows one moment of a reference that
+    moves; else whether the differences correlate, -1..1, over how many
     pairs of moments of one shot.
     """
 
@@ -114,6 +121,35 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
     return MotionReport(
         "agrees" if correlation >= AGREES_AT else "disagrees", round(correlation, 4), compared
     )
+
+
+def is_that_moment(
+    picture: bytes, frame: bytes, around: Sequence[bytes], transform: Transform, mirrored: bool
+) -> bool:
+    """Return whether a picture shows the very moment of a frame that moves, not only its unmoving
+    ground.
+
+    Args:
+        picture, frame: proxies of the query and of the reference's frame; around: of the frames
+            beside it in the same shot.
+        transform: 3x3, as for ``compare_motion``.
+    Raises: BadProxy.
+    """
+    verdicts = []
+    for other in around:
+        shown = _overlay(Moment(0, 0, picture, frame, _NO_HASH), transform, mirrored)
+        beside = _blurred(to_grey(decode_proxy(other)))
+        if beside.shape != shown.reference.shape:
+            continue
+        moved = beside - shown.reference
+        changed = shown.inside & (np.abs(moved) > CHANGED_LEVELS)
+        if changed.sum() < CHANGED_SHARE * max(int(shown.inside.sum()), 1):
+            continue
+        gain, level = np.polyfit(shown.reference[shown.inside], shown.query[shown.inside], 1)
+        off = shown.query - (gain * shown.reference + level)
+        energy = float((gain * moved[changed]).var()) + float(np.mean(gain * moved[changed])) ** 2
+        verdicts.append(float((off[changed] ** 2).mean()) <= OTHER_MOMENT * energy)
+    return bool(verdicts) and all(verdicts)
 
 
 def hash_bits_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:

@@ -27,6 +27,8 @@ DETAIL_SIGMA_PX = 6.0
 MIN_SIDE_PX = 12
 MAX_FRAMES = 150  # of either work; beyond it every second frame is compared, and so on
 NCC_NONE, NCC_FULL = 0.3, 0.9
+SAME_SCENE = 0.5  # correlation of frames that share their unmoving ground at least
+MIN_SCENE = 3  # frames, of fewer the ground is not told from what moves
 UNMOVING = 0.6  # share of a video's detail that never changes
 FAINT = 1.0  # grey levels rms; a fainter patch shows nothing
 T = TypeVar("T")
@@ -70,10 +72,13 @@ class OverlapView:
         if shared is None:
             return None
         to_patch, size = shared
-        aligned = _details(
+        aligned = np.stack(
             [_patch(grey, to_patch @ transform, size, mirrored) for grey in self._queries]
         )
-        stored = _details([_patch(grey, to_patch, size, False) for grey in self._stored])
+        stored = np.stack([_patch(grey, to_patch, size, False) for grey in self._stored])
+        alike = _units(aligned) @ _units(stored).T
+        aligned = _details(aligned, alike.max(axis=1) > SAME_SCENE)
+        stored = _details(stored, alike.max(axis=0) > SAME_SCENE)
         ncc = _spread(aligned @ stored.T, *self._counts)
         likeness = np.clip((ncc - NCC_NONE) / (NCC_FULL - NCC_NONE), 0.0, 1.0).astype(np.float32)
         values = likeness[np.ix_(self._rows[1], self._columns[1])]
@@ -130,17 +135,25 @@ def _patch(
     )
 
 
-def _details(patches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _details(patches: NDArray[np.float32], shared: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return patches as unit vectors, (n, pixels).
 
     A constant background is removed where it dominates, so that movement before a wall tells the
-    seconds apart.
+    seconds apart: that of the frames which share a scene, whatever else is shown in between.
     """
-    stacked = np.stack(patches)
-    background = stacked.mean(axis=0)
-    if float((background**2).sum()) > UNMOVING * float((stacked**2).sum(axis=1).mean()):
-        stacked = stacked - background
-    stacked -= stacked.mean(axis=1, keepdims=True)
+    scene = patches[shared]
+    if len(scene) < MIN_SCENE:
+        return _units(patches)
+    background = scene.mean(axis=0)
+    dominates = float((background**2).sum()) > UNMOVING * float((scene**2).sum(axis=1).mean())
+    return _units(
+        np.where(shared[:, None], patches - background, patches) if dominates else patches
+    )
+
+
+def _units(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return patches as unit vectors about their mean; zeros where there is no detail."""
+    stacked = patches - patches.mean(axis=1, keepdims=True)
     length = np.linalg.norm(stacked, axis=1, keepdims=True)
     return np.asarray(
         np.where(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.image.views import QueryView
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 
 COSINE_NONE, COSINE_FULL = 0.30, 0.80
@@ -68,16 +69,23 @@ def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDA
     cosine = np.full(shape, -1.0, np.float32)
     bits = np.full(shape, 256, np.int64)
     stored = np.unpackbits(reference.phashes, axis=1).astype(np.float32) * 2 - 1
-    for at in range(max(len(frame.views) for frame in frames)):
-        rows = [row for row, frame in enumerate(frames) if at < len(frame.views)]
-        views = [frames[row].views[at] for row in rows]
+    named: dict[str, list[tuple[int, QueryView]]] = {}
+    for row, frame in enumerate(frames):
+        for view in frame.views:
+            # a negative is compared as one, by itself: aligned beside the frame it would be its own
+            if not view.name.startswith("negative"):
+                named.setdefault(view.name, []).append((row, view))
+    for listed in named.values():
+        rows, views = [row for row, _ in listed], [view for _, view in listed]
         hashed = np.stack([np.frombuffer(view.phash, np.uint8) for view in views])
         agreement = (np.unpackbits(hashed, axis=1).astype(np.float32) * 2 - 1) @ stored.T
         bits[rows] = np.minimum(bits[rows], np.rint((256 - agreement) / 2).astype(np.int64))
         for model, vectors in reference.embeddings.items():
-            if all(model in view.embeddings for view in views):
-                cosines = np.stack([view.embeddings[model] for view in views]) @ vectors.T
-                cosine[rows] = np.maximum(cosine[rows], cosines)
+            described = [(row, v.embeddings[model]) for row, v in listed if model in v.embeddings]
+            if described:
+                at = [row for row, _ in described]
+                cosines = np.stack([vector for _, vector in described]) @ vectors.T
+                cosine[at] = np.maximum(cosine[at], cosines)
     # Not clipped at the top: of two surely alike frames the nearer one is the right second.
     by_cosine = np.interp(cosine, (COSINE_NONE, COSINE_FULL, 1.0), (0.0, 0.9, 1.0))
     by_hash = np.clip((BITS_NONE - bits) / (BITS_NONE - BITS_FULL), 0.0, 1.0)

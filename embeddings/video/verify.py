@@ -12,7 +12,7 @@ from embeddings.image.match import ImageMatch
 from embeddings.video.align import PAIRS, Proposal
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 from embeddings.video.match import FramePair, VideoSegment
-from embeddings.video.motion import Moment, MotionReport, compare_motion
+from embeddings.video.motion import Moment, MotionReport, compare_motion, is_that_moment
 
 VerifyPair = Callable[[bytes, bytes], ImageMatch]  # query proxy, reference proxy
 ENOUGH = 2  # distinct frame pairs that must be proven, if there are that many
@@ -23,6 +23,8 @@ PART_OF_FRAME = 0.37
 # moments and 0.46 over 29; aligned copies reach 0.9.
 SURELY_ALIKE, MANY_MOMENTS = 0.6, 20
 UNPROVEN_SIMILARITY = 0.69  # of frames that may be uses of one template
+MOVING_SPANS = 2.5  # intervals; a frame that lasts longer is a card
+SAME_SHOT_COSINE = 0.6  # a second later it is 0.9 in the median; of other pictures 0.31 at most
 MAX_TRIED = 8  # the best proposals of one reference are verified
 
 
@@ -82,7 +84,11 @@ def verify_proposals(
     Raises: BadProxy.
     """
     side = _Side(frames, reference, proxies, verify)
-    verified_pairs = [_verify(side, proposal) for proposal in proposals[:MAX_TRIED]]
+    verified_pairs: list[VerifiedPair] = []
+    for proposal in proposals[:MAX_TRIED]:
+        verified_pairs.append(_verify(side, proposal))
+        if proposal.one_moment and verified_pairs[-1].segment.motion == "moment":
+            break  # an unmoving query shows one
     if not any(v.segment.motion == "disagrees" for v in verified_pairs):
         return verified_pairs
     return [
@@ -105,9 +111,11 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
     tried: list[tuple[FramePair, ImageMatch]] = []
     proven_pairs: list[AlignedPair] = []
     for number, (at, to) in enumerate(proposal.pairs):
-        proven_count = sum(match.verified for _, match in tried)
-        if number >= PAIRS and (proven_count >= needed or proven_count == 0):
-            break  # decided; more pairs are tried only where a few of the first were proven
+        proven = [match for _, match in tried if match.verified]
+        if len(proven) >= max(1, needed) and _large(proven):
+            break
+        if number >= PAIRS and not proven:
+            break  # more pairs are tried only where a few of the first were proven
         proxy = side.proxy(to)
         if proxy is None:
             continue
@@ -125,10 +133,7 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
             proven_pairs.append(AlignedPair(at, to, match))
     proven = [match for _, match in tried if match.verified]
     motion = _motion(side, proposal, proven)
-    large = any(
-        max(match.query_coverage, match.reference_coverage) >= PART_OF_FRAME for match in proven
-    )
-    verified = len(proven) >= max(1, needed) and large and motion.verdict != "disagrees"
+    verified = len(proven) >= max(1, needed) and _large(proven) and motion.verdict != "disagrees"
     mirrored = 2 * sum(match.mirrored for match in proven) > len(proven)
     fidelity = (
         sum((match.similarity - 0.95) / 0.05 for match in proven) / len(proven) if proven else 0.0
@@ -156,6 +161,13 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
     )
 
 
+def _large(proven: Sequence[ImageMatch]) -> bool:
+    """Return whether one of the proven pairs shares a large part of either frame."""
+    return any(
+        max(match.query_coverage, match.reference_coverage) >= PART_OF_FRAME for match in proven
+    )
+
+
 def as_of_films(match: ImageMatch) -> ImageMatch:
     """Return the match as it counts for films: other subtitles alone, or another watermark, leave
     it proven.
@@ -165,10 +177,44 @@ def as_of_films(match: ImageMatch) -> ImageMatch:
     return replace(match, verified=False, similarity=UNPROVEN_SIMILARITY)
 
 
+def _shows_moment(side: _Side, proposal: Proposal, match: ImageMatch) -> bool:
+    """Return whether the proven pair of an unmoving query is one moment of a shot that moves; of a
+    card or a cover, which many may show, nothing is said.
+    """
+    at, to = proposal.pairs[0]
+    reference = side.reference
+    if reference.spans_s[to] > MOVING_SPANS * reference.interval_s:
+        return False
+    frame = side.proxy(to)
+    around = [
+        proxy
+        for beside in (to - 1, to + 1)
+        if 0 <= beside < len(reference.times_s)
+        and _is_same_shot(reference, to, beside)
+        and (proxy := side.proxy(beside)) is not None
+    ]
+    return frame is not None and is_that_moment(
+        side.frames[at].proxy,
+        frame,
+        around,
+        np.asarray(match.transform, np.float64),
+        match.mirrored,
+    )
+
+
+def _is_same_shot(reference: ReferenceVideo, frame: int, other: int) -> bool:
+    cosines = [float(vectors[frame] @ vectors[other]) for vectors in reference.embeddings.values()]
+    return bool(cosines) and min(cosines) >= SAME_SHOT_COSINE
+
+
 def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:
     """Return whether what moves in a proven segment moves alike; not compared for many shots."""
     if not proven or side.reference.is_picture:
         return MotionReport("still", 0.0, 0)
+    if proposal.one_moment:
+        return MotionReport(
+            "moment" if _shows_moment(side, proposal, proven[0]) else "still", 0.0, 0
+        )
     if not proposal.moments:
         return MotionReport("cuts" if len(proven) > 1 else "still", 0.0, 0)
     best = max(proven, key=lambda match: match.similarity)

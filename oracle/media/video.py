@@ -61,6 +61,10 @@ class VideoExtraction:
     fingerprint: VideoFingerprint
 
     @property
+    def too_short(self) -> bool:
+        return False
+
+    @property
     def insufficient_detail(self) -> str | None:
         return self.fingerprint.insufficient_detail
 
@@ -165,9 +169,11 @@ class VideoHandler:
     def search(
         self, conn: Connection, extraction: VideoExtraction, query: Query
     ) -> Sequence[VideoCandidate]:
+        video = extraction.fingerprint
         queries = [
             FrameQuery(at, view.name, view.phash, view.embeddings)
-            for at, frame in enumerate(extraction.fingerprint.frames)
+            for frames in (video.frames, video.window)
+            for at, frame in enumerate(frames)
             for view in frame.views
         ]
         hits = videos.find_frame_candidates(

@@ -43,6 +43,7 @@ def fingerprint(
         sound=None,
         insufficient_detail=None if made.frames else "Every frame is plain.",
         notes=made.notes,
+        window=made.window,
     )
 
 

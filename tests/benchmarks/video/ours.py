@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -97,7 +98,9 @@ class Ours:
         self.analyzer.clock = self.clock
         self.kind = make_kind(self.analyzer)
         self._db = db
-        self._judge = Judge(db, pairs_off=(), min_share_bps=0, sound_ceiling_bps=0)
+        self._judge = Judge(
+            db, pairs_off=(), min_share_bps=0, sound_ceiling_bps=0, contest_window=timedelta(0)
+        )
         self._names: dict[UUID, str] = {}
         self.readings = readings
         self.frames = 0

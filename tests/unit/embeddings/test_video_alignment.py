@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from support import clips, films
@@ -64,6 +65,10 @@ EDITS: dict[str, Callable[[clips.Frame], clips.Frame]] = {
     "letterboxed": clips.letterboxed,
     "captioned": clips.captioned,
     "put into a frame": lambda frame: clips.in_a_frame(frame, GROUND),
+    "turned by 90 degrees": np.rot90,
+    "turned by 180 degrees": lambda frame: np.rot90(frame, 2),
+    "negative": lambda frame: 255 - frame,
+    "negative, mirrored": lambda frame: 255 - clips.mirrored(frame),
 }
 
 
@@ -75,7 +80,7 @@ def test_an_edited_whole_is_a_copy_of_the_whole(
         analyzer, films.fingerprint(clips.each(film, EDITS[edit]), analyzer.image), original
     )
     assert match.verified and match.similarity >= 0.95 and not match.sound_only, match.reason
-    assert match.agreement == "picture_only" and match.mirrored == (edit == "mirrored")
+    assert match.agreement == "picture_only" and match.mirrored == edit.endswith("mirrored")
     segment = only_segment(match)
     assert times(segment) == pytest.approx(
         (0, 24, 0, 24), abs=1.0
@@ -196,6 +201,56 @@ def test_one_still_picture_is_no_copy_of_a_video(analyzer: VideoAnalyzer) -> Non
     )
 
 
+def test_one_moment_of_a_film_as_a_film_is_a_copy(
+    film: Frames, original: VideoFingerprint, analyzer: VideoAnalyzer
+) -> None:
+    match = films.match(analyzer, films.fingerprint([film[93]] * 80, analyzer.image), original)
+    assert match.verified and 0.95 <= match.similarity < 0.96, match.reason
+    assert only_segment(match).motion == "moment"
+    assert times(only_segment(match)) == pytest.approx((0, 8, 9.3, 9.3), abs=1.5)
+
+
+def test_one_moment_of_another_take_is_none(analyzer: VideoAnalyzer) -> None:
+    original = films.fingerprint(films.talking_head(1), analyzer.image)
+    for seed in (2, 3, 4, 5):
+        still = [films.talking_head(seed, 4)[20]] * 80
+        match = films.match(analyzer, films.fingerprint(still, analyzer.image), original)
+        assert not match.verified, match.reason
+
+
+@pytest.mark.parametrize("scale", [0.65, 0.45])
+def test_a_window_over_another_running_film_is_found(
+    scale: float, film: Frames, other: Frames, original: VideoFingerprint, analyzer: VideoAnalyzer
+) -> None:
+    shown = clips.each(film, lambda frame: frame)
+    width, height = (round(side * scale) for side in clips.SIZE)
+    for at, frame in enumerate(shown):
+        canvas = other[at].copy()
+        canvas[20 : 20 + height, 100 : 100 + width] = cv2.resize(frame, (width, height))
+        shown[at] = canvas
+    query = films.fingerprint(shown, analyzer.image)
+    assert len(query.window) == len(query.frames)
+    match = films.match(analyzer, query, original)
+    assert match.verified, match.reason
+    assert times(only_segment(match)) == pytest.approx((0, 24, 0, 24), abs=1.0)
+
+
+def test_a_fixed_camera_s_part_of_a_longer_film_is_a_copy(
+    other: Frames, analyzer: VideoAnalyzer
+) -> None:
+    take = films.talking_head(1)
+    original = films.fingerprint(take, analyzer.image)
+    for first in (20, 95):
+        longer = other[:130] + take[first : first + 135] + other[130:]
+        match = films.match(analyzer, films.fingerprint(longer, analyzer.image), original)
+        assert match.verified, match.reason
+    for seed in (2, 3):
+        longer = other[:130] + films.talking_head(seed)[:135] + other[130:]
+        query = films.fingerprint(longer, analyzer.image)
+        match = films.match(analyzer, query, original, probe=True)
+        assert not match.verified and match.similarity < 0.7, match.reason
+
+
 def test_a_border_that_many_use_is_no_copy(
     film: Frames, other: Frames, analyzer: VideoAnalyzer
 ) -> None:
@@ -247,10 +302,9 @@ def test_bars_are_cut_off_and_a_still_surround_is_looked_into(
     framed = films.fingerprint(clips.each(film[:100], EDITS["put into a frame"]), analyzer.image)
     assert "moving_part" in {view.name for view in framed.frames[0].views}
     plain = films.fingerprint(film[:100], analyzer.image)
-    assert [view.name for view in plain.frames[0].views] == [
-        "whole",
-        "mirrored",
-    ] and plain.notes == ()
+    names = {view.name for view in plain.frames[0].views}
+    assert {"whole", "mirrored", "rotated_90", "negative"} <= names
+    assert "moving_part" not in names and plain.notes == () and plain.window == ()
 
 
 def test_a_registered_picture_that_fills_the_video_is_found(analyzer: VideoAnalyzer) -> None:
