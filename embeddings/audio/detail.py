@@ -12,6 +12,19 @@ MIN_S = 1.0
 MIN_PEAKS = 12
 MIN_LANDMARKS = 24  # distinct ones: a repeated beep adds none
 MIN_PITCHES = 6
+# of what is too short to be recognised: with fewer it is silence or a beep
+SHORT_PEAKS, SHORT_PITCHES = 4, 3
+
+
+def is_too_short(peaks: Peaks, samples: int) -> bool:
+    """Return whether only its length keeps a sound from being recognised: the same file still
+    tells, which of silence and beeps it does not.
+    """
+    return (
+        samples < MIN_S * SAMPLE_RATE_HZ
+        and len(peaks) >= SHORT_PEAKS
+        and distinct_bins(peaks) >= SHORT_PITCHES
+    )
 
 
 def insufficient_detail(peaks: Peaks, hashes: NDArray[np.int32], samples: int) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio import constellation
-from embeddings.audio.detail import insufficient_detail
+from embeddings.audio.detail import insufficient_detail, is_too_short
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
 from embeddings.audio.peaks import (
     DENSE,
@@ -40,6 +40,7 @@ class AudioFingerprint:
     keys: the keys to look up.
     insufficient_detail: why it has too little to decide on, or None.
     notes: the parts left out, in words.
+    too_short: it has insufficient detail by its length alone.
     """
 
     duration_s: float
@@ -51,6 +52,7 @@ class AudioFingerprint:
     keys: SearchKeys
     insufficient_detail: str | None
     notes: tuple[str, ...] = ()
+    too_short: bool = False
 
     @property
     def length_frames(self) -> int:
@@ -95,6 +97,7 @@ def fingerprint_samples(
         dense=constellations,
         keys=search_keys(constellations, frames) if search else NO_KEYS,
         insufficient_detail=insufficient_detail(stored, hashes, samples),
+        too_short=is_too_short(stored, samples),
     )
 
 

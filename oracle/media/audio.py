@@ -47,6 +47,10 @@ class AudioExtraction:
         return f"the file holds {self.other_tracks} more sound track{plural} with something else"
 
     @property
+    def too_short(self) -> bool:
+        return self.fingerprint.too_short
+
+    @property
     def insufficient_detail(self) -> str | None:
         return self.fingerprint.insufficient_detail
 

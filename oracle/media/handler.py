@@ -64,6 +64,10 @@ class Extraction(Protocol):
         """Why nothing can be decided about it, as half a sentence; None where something can."""
 
     @property
+    def too_short(self) -> bool:
+        """Whether only its length leaves nothing to decide: the very same file still tells."""
+
+    @property
     def unjudged(self) -> str | None:
         """Which part of it was not looked at, as half a sentence; None where all of it was."""
 

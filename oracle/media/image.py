@@ -46,6 +46,10 @@ class ImageExtraction:
     others: tuple[tuple[ImageFingerprint, float], ...] = ()
 
     @property
+    def too_short(self) -> bool:
+        return False
+
+    @property
     def insufficient_detail(self) -> str | None:
         return self.fingerprint.insufficient_detail
 

@@ -118,7 +118,7 @@ class Record:
                 "height": work.height,
             },
             "notes": list(extraction.notes),
-            "too_plain": extraction.insufficient_detail,
+            "too_plain": judgement.insufficient_detail,
             "unjudged": extraction.unjudged,
             "policy": {
                 "version": policy.version,
@@ -215,7 +215,7 @@ def explanation(judgement: Judgement) -> str:
         media_type=judgement.handler.media_type,
         other=called(credited) if credited else None,
         other_creator=credited.creator if credited else None,
-        insufficient_detail=judgement.extraction.insufficient_detail,
+        insufficient_detail=judgement.insufficient_detail,
         unjudged=judgement.extraction.unjudged,
     )
     return _with_second(text, second)

@@ -65,6 +65,13 @@ class SameFile:
         }
 
 
+def insufficient_detail(extraction: Extraction, same_file: bool) -> str | None:
+    """Return why nothing can be decided; None where something can, which the very same file lets
+    of what is only too short.
+    """
+    return None if same_file and extraction.too_short else extraction.insufficient_detail
+
+
 @dataclass(frozen=True)
 class SourceMatch:
     """The first work behind a known copy.
@@ -115,6 +122,12 @@ class Judgement:
     candidates: Sequence[Candidate]
     matches: Sequence[VerifiedMatch]
     decision: Decision
+
+    @property
+    def insufficient_detail(self) -> str | None:
+        """Why nothing can be decided about it, as half a sentence; None where something can."""
+        same_file = any(isinstance(match.match, SameFile) for match in self.matches)
+        return insufficient_detail(self.extraction, same_file)
 
     @property
     def credited(self) -> Work | None:
@@ -183,7 +196,7 @@ class Judge:
         subject = Subject(
             query.creator_id,
             query.before if work is None else work.sequence,
-            extraction.insufficient_detail,
+            insufficient_detail(extraction, any(isinstance(m.match, SameFile) for m in matches)),
             search_complete,
             END_OF_TIME if work is None else work.dated_at,
             extraction.unjudged,

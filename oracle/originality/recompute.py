@@ -10,7 +10,7 @@ from uuid import UUID
 from oracle.chain.core.receipt import Check
 from oracle.media.handler import MediaHandlers
 from oracle.originality import evidence
-from oracle.originality.judge import Judge
+from oracle.originality.judge import Judge, insufficient_detail
 from oracle.rules.decision import redirect_bps, tier_of
 from storage.blobs import BlobStore
 from storage.chain import outbox
@@ -98,7 +98,13 @@ class Auditor:
         with self._db.transaction() as conn:
             licensed = licensed_works(conn, work.creator_id, ids)
         checks = [
-            _same("insufficient detail", document["too_plain"], extraction.insufficient_detail)
+            _same(
+                "insufficient detail",
+                document["too_plain"],
+                insufficient_detail(
+                    extraction, any(match.get("same_file") for match in document["matches"])
+                ),
+            )
         ]
         candidates = [handler.candidate_from(match) for match in document["matches"]]
         verified = self._judge.compare(handler, extraction, candidates)

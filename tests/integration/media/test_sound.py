@@ -129,3 +129,14 @@ def test_the_preview_shows_the_sound_s_shape(song: sounds.Samples, tmp_path: Pat
     inked = (picture < 200).sum(axis=0)
     assert inked[:380].mean() > 10 * inked[420:600].mean()
     assert inked[635:646].max() == picture.shape[0]  # the mark at 40 of 50 seconds
+
+
+def test_of_what_is_too_short_only_the_very_same_file_tells(post: Post) -> None:
+    click = sounds.part(sounds.tune(104, 3.0), 1.0, 0.7)
+    assert post_as(post, click, "alice")["verdict"] == "undecided"
+    answer = post_as(post, click, "bob")
+    assert answer["verdict"] == "derivative" and answer["similarity"] == 1.0
+    assert post_as(post, click, "bob", "wav")["verdict"] == "undecided"
+    silence = np.zeros_like(click)
+    post_as(post, silence, "alice")
+    assert post_as(post, silence, "bob")["verdict"] == "undecided"
