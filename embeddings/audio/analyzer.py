@@ -26,7 +26,7 @@ from embeddings.channels import ChannelState, digest_of
 from embeddings.errors import CorruptMedia, UnsupportedMedia
 
 MODEL_ID = "constellation-v2"
-VERIFIER_VERSION = "survivors-v3"
+VERIFIER_VERSION = "survivors-v4"
 MAX_TRACKS = 8  # of a file that are listened to beside the one that players choose
 SAME_TRACK = 0.9  # of both tracks that is heard in the other: one sound in two encodings
 MAX_CACHED_REFERENCES = 128  # about 0.2 MB each for a song

@@ -21,6 +21,7 @@ from embeddings.audio.variants import SHIFTS
 # Of 30 pairs of songs over ten loops of a sample pack at most 0.23; of 34 copies of such songs, and
 # of songs with drums of their own, under noise or under another song, at least 0.62.
 LOOP_SHARE = 0.42
+STRENGTHS = 5  # classes of strength in which peaks are compared
 LOOP_PEAKS = 20  # of either kind: fewer say nothing
 MIN_LAG = 20  # frames: less is the same place
 MIN_PAIRS = 40  # pairs of peaks at a lag, for its share of repeats to count
@@ -53,9 +54,27 @@ def is_loop(
     rows = np.rint((frames[inside] - best.line.start) / best.line.rate * SHIFTS).astype(np.intp)
     survived = survivors.hits(rows, np.rint(bins[inside] - best.line.shift).astype(np.intp)) > 0
     chance = (best.survived / max(best.peaks, 1) - best.survival) / max(1.0 - best.survival, 0.01)
-    return bool(
-        survived[~repeated].mean() - chance < LOOP_SHARE * (survived[repeated].mean() - chance)
-    )
+    once, again = _survival_at_equal_strength(reference.peaks.strength[inside], survived, repeated)
+    return bool(once - chance < LOOP_SHARE * (again - chance))
+
+
+def _survival_at_equal_strength(
+    strength: NDArray[np.uint8], survived: NDArray[np.bool_], repeated: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return which share survives of what occurs once, and of what repeats, among peaks of equal
+    strength: noise leaves the strongest, which in most music are its drums.
+    """
+    edges = np.quantile(strength, np.linspace(0.0, 1.0, STRENGTHS + 1)[1:-1])
+    stratum = np.searchsorted(edges, strength, "right")
+    once = again = total = 0.0
+    for number in range(STRENGTHS):
+        here = stratum == number
+        one, other = survived[here & ~repeated], survived[here & repeated]
+        weight = len(one) * len(other) / max(len(one) + len(other), 1)
+        if weight:
+            once, again = once + weight * one.mean(), again + weight * other.mean()
+            total += weight
+    return (once / total, again / total) if total else (1.0, 1.0)
 
 
 def rival_lags(lag: float | None, frames: NDArray[np.int64]) -> list[int]:
