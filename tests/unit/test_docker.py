@@ -56,10 +56,14 @@ def test_every_file_that_is_copied_is_there_and_not_ignored() -> None:
             assert f"!{source}" in kept, source
 
 
-def test_nothing_but_the_api_is_reachable_and_that_from_this_machine_only() -> None:
+def test_the_api_the_figures_and_the_board_are_reachable_from_this_machine_only() -> None:
     published = {
         name: service["ports"]
         for name, service in COMPOSE["services"].items()
         if "ports" in service
     }
-    assert published == {"oracle": ["127.0.0.1:8000:8000"]}
+    assert published == {
+        "oracle": ["127.0.0.1:8000:8000"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }

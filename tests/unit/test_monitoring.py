@@ -74,7 +74,11 @@ def test_the_run_book_names_settings_that_there_are() -> None:
 
 
 def test_the_alarms_fire_when_they_should_and_only_then(promtool: str) -> None:
-    for command in (("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml")):
+    for command in (
+        ("check", "rules", "alerts.yaml"),
+        ("test", "rules", "alerts_test.yaml"),
+        ("check", "config", "--syntax-only", "prometheus.yaml"),
+    ):
         done = subprocess.run(
             [promtool, *command], cwd=MONITORING, capture_output=True, text=True, check=False
         )
