@@ -14,7 +14,7 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from oracle import currency, temporary, wiring
+from oracle import currency, temporary, traces, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.measured import Measured
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     wiring.check_exposure(settings)
     currency.use(settings.pay.currency)
     wiring.configure_logging(settings)
+    traces.configure("api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

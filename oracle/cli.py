@@ -28,7 +28,7 @@ from rich.progress import (
 from embeddings.image.clip_weights import ClipWeights
 from embeddings.sniff import MEDIA_TYPES
 from oracle import app as app_module
-from oracle import temporary, wiring
+from oracle import temporary, traces, wiring
 from oracle.api import server
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import MediaTypeNotSupported, OracleError
@@ -132,6 +132,7 @@ def worker(
         raise typer.BadParameter(f"{', '.join(unknown)}: use {', '.join(MEDIA_TYPES)}.")
     settings = Settings()
     wiring.configure_logging(settings)
+    traces.configure("worker")
     temporary.sweep()
     db = wiring.open_database(
         settings, max_size=settings.worker.concurrency + settings.worker.fetches + 4
@@ -168,6 +169,7 @@ def scheduler(probe: Probe = None) -> None:
     """Run the scheduler: grades, payments, fraud alerts, notices and freezes, as they fall due."""
     settings = Settings()
     wiring.configure_logging(settings)
+    traces.configure("scheduler")
     db, stop = wiring.open_database(settings), _stopped_by_signals()
     work = wiring.make_scheduler(settings, db)
     with probes(probe, stop, lambda: wiring.why_not_ready(db)):
@@ -179,6 +181,7 @@ def node(probe: Probe = None) -> None:
     """Run the chain node, which reads requests and delivers decisions."""
     settings = Settings()
     wiring.configure_logging(settings)
+    traces.configure("node")
     db, stop = wiring.open_database(settings), _stopped_by_signals()
     work = wiring.make_node(settings, db)
     with probes(probe, stop, lambda: wiring.why_not_ready(db, node=True)):

@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
+from oracle import traces
+
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the client's own name, read when it is imported
 SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
@@ -68,8 +70,8 @@ WEBHOOKS = Counter(
 
 @contextmanager
 def stage(media_type: str, name: str) -> Iterator[None]:
-    """Time a stage of an analysis, however it ends."""
-    with STAGE_SECONDS.labels(media_type, name).time():
+    """Time a stage of an analysis, however it ends, and trace it."""
+    with STAGE_SECONDS.labels(media_type, name).time(), traces.step(name, media_type=media_type):
         yield
 
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from embeddings.errors import EmbeddingError, ModelUnavailable
-from oracle import metrics
+from oracle import metrics, traces
 from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
@@ -149,7 +149,8 @@ class Originality:
                 return
             last = failures + 1 >= self._max_attempts
             try:
-                step(analysis)
+                with traces.analysis(analysis_id, "work"):
+                    step(analysis)
                 with self._db.transaction() as conn:
                     analyses.forgive(conn, analysis_id)
             except (

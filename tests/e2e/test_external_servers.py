@@ -1,16 +1,51 @@
 """The oracle on a database and a chain that somebody else runs."""
 
+import gzip
 import os
 import subprocess
 import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from support.anvil import AnvilNode
 from support.photos import photo
+from support.waiting import wait_for
 
 from oracle.chain.contracts import verify
 from oracle.demo.stage import running_oracle
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, dict[str, set[str]]]]:
+    """A collector of traces: its address, and the names of the spans by trace."""
+    spans: dict[str, set[str]] = defaultdict(set)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for span in (span for scope in resource.scope_spans for span in scope.spans):
+                    spans[span.trace_id.hex()].add(span.name)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", spans
+        server.shutdown()
 
 
 def oracle(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -40,7 +75,13 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
     }
     deployed = oracle("deploy", str(file), **settings)
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
-    with running_oracle(tmp_path, settings | {"DATABASE_URL": database_dsn}) as stage:
+    with (
+        collector() as (endpoint, spans),
+        running_oracle(
+            tmp_path,
+            settings | {"DATABASE_URL": database_dsn, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+        ) as stage,
+    ):
         assert stage.dsn == database_dsn
         answer = stage.api.post(
             "/upload", files={"file": photo("cat")}, data={"creator": "alice"}
@@ -51,6 +92,10 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
         figures = stage.api.get("/metrics").text
         assert 'oracle_verdicts_total{media_type="image",verdict="original"} 1.0' in figures
         assert 'route="/upload"' in figures
+        # One trace by the number of the analysis, from three processes.
+        number = UUID(answer["analysis_id"]).hex
+        of_it = {"upload", "work", "extract", "search", "verify", "conclude", "attest"}
+        wait_for(lambda: spans.get(number, set()) == of_it)
     assert not (tmp_path / "postgres").exists()
     assert not (tmp_path / "chain").exists()
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from oracle import traces
 from oracle.api.access import Caller, Uploader
 from oracle.api.answers import Until
 from oracle.api.boundary import BoundedRoute, printable, takes
@@ -88,6 +89,7 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
 ) -> AnalysisView | JSONResponse:
+    began_ns = time.time_ns()
     post = stated.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
@@ -108,6 +110,7 @@ async def upload(
             poster=caller.poster_within(services.settings.queue),
         )
         analysis_id = await run_sync(services.intake.submit, taken, limiter=services.submitting)
+        traces.begun(analysis_id, "upload", began_ns)
     return await _answer(services, response, analysis_id, wait_s)
 
 
@@ -151,6 +154,7 @@ async def add_work(
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
 ) -> AnalysisView | JSONResponse:
+    began_ns = time.time_ns()
     post = body.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
@@ -169,6 +173,7 @@ async def add_work(
             poster=caller.poster_within(services.settings.queue),
         )
         analysis_id = await run_sync(services.intake.submit, taken, limiter=services.submitting)
+        traces.begun(analysis_id, "upload", began_ns)
     return await _answer(services, response, analysis_id, wait_s)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from oracle import traces
 from oracle.chain.contracts.verify import RequestStatus, find_result, read_request, recorded_report
 from oracle.chain.core.lifecycle import Wish, backoff
 from oracle.chain.core.reverts import Disposition, Revert, decode_revert
@@ -93,6 +94,7 @@ class Resolver:
         for row in outbox.of_transaction(conn, tx.id):
             if row.request_id in done:
                 outbox.mark_final(conn, [row.id])
+                _trace(row)
                 _bind(row).info("attestation.final", block=receipt.block_number)
                 continue
             why = reason or skipped.get(row.request_id)
@@ -126,6 +128,7 @@ class Resolver:
             elif header.number <= finalized.number:
                 with self._db.transaction() as conn:
                     outbox.mark_final(conn, [row.id])
+                _trace(row)
 
     def _fulfilled(self, receipt: Receipt) -> list[bytes]:
         """Ids of the requests and attestations that the transaction settled."""
@@ -274,6 +277,12 @@ class Resolver:
                 return found[-1]
             last = low - 1
         return None
+
+
+def _trace(row: Attestation) -> None:
+    """From the decision to the block that is final."""
+    tx_hash = "" if row.tx_hash is None else f"0x{row.tx_hash.hex()}"
+    traces.passed(row.analysis_id, "attest", row.created_at, tx_hash=tx_hash)
 
 
 def _bind(row: Attestation) -> structlog.stdlib.BoundLogger:
