@@ -2,6 +2,6 @@
 
 import os
 
-# Before NumPy is loaded: its threads wait for each other by spinning, and workers run in parallel
-# anyway. On two busy cores that made the comparison of key points ten times slower.
+# Before NumPy is loaded: workers run in parallel anyway, and on busy cores threads that wait for
+# each other make the comparison of key points several times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

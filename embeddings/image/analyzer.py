@@ -112,7 +112,8 @@ class ImageAnalyzer:
         search: whether it will be looked up; if not, only the view of the whole picture is computed
         (a sixth of the work, for references).
         """
-        small = reduce_to(picture.pixels, PROXY_SIDE_PX)
+        picture_of_proxy = replace(picture, pixels=reduce_to(picture.pixels, PROXY_SIDE_PX))
+        small = picture_of_proxy.pixels
         parts = crops(small) if search else {}
         embeddings: dict[str, dict[str, NDArray[np.float32]]] = {}
         if self._copy is not None:
@@ -126,7 +127,7 @@ class ImageAnalyzer:
             replace(view, embeddings=MappingProxyType(embeddings.get(view.name, {})))
             for view in hash_views(small, parts)
         ]
-        proxy = encode_proxy(picture)
+        proxy = encode_proxy(picture_of_proxy)
         return ImageFingerprint(
             phash=query_views[0].phash,
             phash_quality=query_views[0].phash_quality,
@@ -134,7 +135,7 @@ class ImageAnalyzer:
             proxy=proxy,
             features=self.features_of(proxy),
             query_views=tuple(query_views),
-            insufficient_detail=insufficient_detail(picture),
+            insufficient_detail=insufficient_detail(picture_of_proxy),
         )
 
     def describe(

@@ -115,7 +115,8 @@ def decode_image(
 ) -> Picture:
     """Decode one picture from a file of any name.
 
-    frame: its number in an animation; without it the picture that stands for most of the time.
+    frame: its number in an animation, to decode this one alone; without it the picture that stands
+    for most of the time.
 
     Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (by the header),
         CorruptMedia.
@@ -127,9 +128,11 @@ def decode_image(
     with image:
         mode, width, height = image.mode, image.width, image.height
         try:
-            shown, notes, unseen = _pictures(image)
+            shown, notes, unseen = (
+                _pictures(image) if frame is None else ([Shown(frame, 1.0)], [], None)
+            )
             if len(shown) > 1 or shown[0].frame:
-                image.seek(shown[0].frame if frame is None else frame)
+                image.seek(shown[0].frame)
             if image.format in ("JPEG", "MPO"):
                 # libjpeg reduces while decoding (1/2, 1/4, 1/8), never below this size.
                 image.draft(None, (limits.working_side_px, limits.working_side_px))

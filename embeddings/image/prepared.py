@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.errors import BadProxy
 from embeddings.image import features as local
 from embeddings.image.features import LocalFeatures, extract
 from embeddings.image.raster import decode_proxy, to_grey
@@ -88,11 +87,8 @@ def unpack(packed: bytes, proxy: bytes) -> Prepared:
 
     Raises: BadProxy if it is damaged or of an unknown version.
     """
-    if not is_current(packed):
-        raise BadProxy()
+    features = local.unpack(packed[_THUMBNAIL_BYTES:])
     squeezed = np.frombuffer(packed, np.uint8, _THUMBNAIL_BYTES)
     return Prepared(
-        local.unpack(packed[_THUMBNAIL_BYTES:]),
-        squeezed.reshape(THUMBNAIL_PX, THUMBNAIL_PX),
-        lambda: decode_proxy(proxy),
+        features, squeezed.reshape(THUMBNAIL_PX, THUMBNAIL_PX), lambda: decode_proxy(proxy)
     )

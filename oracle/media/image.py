@@ -224,10 +224,11 @@ def _plain(candidate: Candidate) -> ImageCandidate:
 def keep_missing(db: Database, analyzer: ImageAnalyzer, references: Iterable[Reference]) -> None:
     """Keep the features of verified references that had none that can be read."""
     missing = {
-        (reference.work_id, reference.frame_ms): analyzer.features_of(reference.proxy)
+        (reference.work_id, reference.frame_ms): reference.proxy
         for reference in references
         if reference.features is None or not is_current(reference.features)
     }
     if missing:
+        packed = {frame: analyzer.features_of(proxy) for frame, proxy in missing.items()}
         with db.transaction() as conn:
-            keep_features(conn, missing)
+            keep_features(conn, packed)

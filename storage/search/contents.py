@@ -1,7 +1,6 @@
 """Equal and nearly equal pictures share a content, of which one leads in the indexes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -14,13 +13,6 @@ from storage.database import Connection
 SAME_BITS = 15
 SAME_COSINE = 0.98  # of each model that described both
 MAX_LEADS = 5  # near leads that are looked at for one picture
-
-
-@dataclass(frozen=True)
-class _Lead:
-    content: int
-    work_id: UUID
-    frame_ms: int
 
 
 def hash_bits(phash: bytes) -> Bit:
@@ -36,19 +28,19 @@ def find_contents(
     Of two that become visible at one moment neither sees the other: they may lead a content each.
     """
     rows = conn.execute(
-        "select at, content, work_id, frame_ms from unnest(%s::text[]) with ordinality"
-        " as query(hash, at) cross join lateral (select content, work_id, frame_ms,"
+        "select at, content from unnest(%s::text[]) with ordinality"
+        " as query(hash, at) cross join lateral (select content,"
         " phash <~> hash::bit(256) as bits from image_fingerprints where lead and"
         f" bands && hash_bands(hash::bit(256)) and phash <~> hash::bit(256) <= {SAME_BITS}"
         f" order by bits, content limit {MAX_LEADS}) nearest order by at, bits, content",
         ([hash_bits(phash).to_text() for phash, _ in pictures],),
     ).fetchall()
-    leads = [(int(row[0]) - 1, _Lead(*row[1:])) for row in rows]
-    vectors = _vectors_of(conn, [lead for _, lead in leads])
+    leads = [(int(at) - 1, int(content)) for at, content in rows]
+    vectors = _vectors_of(conn, [content for _, content in leads])
     found: list[int | None] = [None] * len(pictures)
-    for at, lead in leads:
-        if found[at] is None and _are_alike(pictures[at][1], vectors.get(lead.content, {})):
-            found[at] = lead.content
+    for at, content in leads:
+        if found[at] is None and _are_alike(pictures[at][1], vectors.get(content, {})):
+            found[at] = content
     led = _hold_leads(conn, [content for content in found if content is not None])
     return [content if content in led else None for content in found]
 
@@ -64,15 +56,15 @@ def _hold_leads(conn: Connection, contents: Sequence[int]) -> set[int]:
 
 
 def _vectors_of(
-    conn: Connection, leads: Sequence[_Lead]
+    conn: Connection, contents: Sequence[int]
 ) -> dict[int, dict[str, NDArray[np.float32]]]:
     vectors: dict[int, dict[str, NDArray[np.float32]]] = {}
-    if not leads:
+    if not contents:
         return vectors
     rows = conn.execute(
         "select e.content, m.name, e.embedding from embeddings e"
         " join embedding_models m on m.id = e.model_id where e.content = any(%s) and e.lead",
-        ([lead.content for lead in leads],),
+        (list(contents),),
     )
     for content, name, vector in rows:
         vectors.setdefault(content, {})[name] = vector.to_numpy().astype(np.float32)

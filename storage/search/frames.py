@@ -21,11 +21,11 @@ LOCK_TIMEOUT = "500ms"  # how long others wait at most for the index of a new mo
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StoredFrame:
-    """One keyframe: shown from `frame_ms` on for `span_ms`. A picture is a frame at 0 that spans
-    nothing; the other pictures of an animation follow it, numbered by 1, 2, ...
+    """What is kept of a film's keyframe, shown from `frame_ms` on for `span_ms`, or of a picture.
 
-    Features: None where they are made up for when they are needed. Embeddings: model id -> (512,)
-    float32 unit vector.
+    A picture spans nothing: what is shown longest is number 0, the other pictures of an animation
+    are 1, 2, ... Features: of the proxy, or None until they are needed. Embeddings: model id ->
+    (512,) float32 unit vector.
     """
 
     frame_ms: int = 0

@@ -1,5 +1,5 @@
-"""Keyframes of videos in the same indexes as pictures: stored, searched for a whole video in one
-statement.
+"""Keyframes of videos in the same indexes as pictures: stored, and searched for a whole video at
+once.
 """
 
 from collections.abc import Mapping, Sequence

@@ -155,7 +155,6 @@ class Progress:
 
     Attributes:
         attestation: where its decision stands on the way to the chain; None where none goes there.
-        on_its_way: whether a report about it is still to be sent or mined.
     """
 
     status: str
@@ -164,7 +163,11 @@ class Progress:
     total: int
     verdict: str | None
     attestation: str | None
-    on_its_way: bool
+
+    @property
+    def on_its_way(self) -> bool:
+        """Return whether a report about it is still to be sent or mined."""
+        return self.attestation in ("pending", "sent")
 
     @property
     def ended(self) -> bool:
@@ -175,10 +178,8 @@ class Progress:
 def find_progress(conn: Connection, ids: list[UUID]) -> dict[UUID, Progress]:
     """Return how far each of the analyses is, by id; those that do not exist are left out."""
     rows = conn.execute(
-        "select a.id, a.status, a.stage, a.stage_done, a.stage_total, a.verdict, (select o.status"
-        " from outbox o where o.analysis_id = a.id limit 1), exists (select from outbox o where"
-        " o.analysis_id = a.id and o.status in ('pending', 'sent')) from analyses a where a.id ="
-        " any(%s)",
+        "select a.id, a.status, a.stage, a.stage_done, a.stage_total, a.verdict, o.status"
+        " from analyses a left join outbox o on o.analysis_id = a.id where a.id = any(%s)",
         (ids,),
     ).fetchall()
     return {row[0]: Progress(*row[1:]) for row in rows}
