@@ -31,7 +31,7 @@ from embeddings.image.raster import PROXY_SIDE_PX, PROXY_VERSION, encode_proxy, 
 from embeddings.image.verify import verify_pair
 from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
-VERIFIER_VERSION = "blocks-v4"
+VERIFIER_VERSION = "blocks-v5"
 DESCRIBE_BATCH = 16
 MAX_CACHED_PREPARED = 128  # about 1 MB each: the candidates of a few uploads at once
 

@@ -38,8 +38,9 @@ SECOND_VIEW = 0.25
 # the whole earlier picture; a flat thing photographed twice has other surroundings each time.
 FOREIGN_SIDES = 3
 # Shares of what both pictures show, of which either alone means one template filled in twice: marks
-# in place of other marks, and what fills outlines that both have. Filters and warps leave less.
-TEMPLATE_INK, TEMPLATE_FILL = 0.004, 0.06
+# in place of other marks, and what fills outlines that both have. Filters and warps leave less. In
+# a film, what fills outlines must be more: its subtitles change anyway.
+TEMPLATE_INK, TEMPLATE_FILL, REFILLED = 0.0012, 0.03, 0.06
 # Beyond either, little but the template is common: of what both show, filled in anew; and of what
 # agrees, pictorial, where flat cards and frames have 0.16 at most and photographs 0.44 or more.
 MOSTLY_FILLED, MOSTLY_FLAT = 0.2, 0.25
@@ -131,7 +132,7 @@ def is_mostly_exchanged(scores: Mapping[str, float]) -> bool:
 
 def is_refilled(scores: Mapping[str, float]) -> bool:
     """Return whether what fills outlines that both have was exchanged, whatever the lettering."""
-    return scores.get("exchanged_fill", 0.0) >= TEMPLATE_FILL
+    return scores.get("exchanged_fill", 0.0) >= REFILLED
 
 
 def displaced_points(alignment: Alignment, report: BlockReport) -> float:

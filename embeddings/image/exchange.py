@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from embeddings.image.blocks import overlap_polygon
 from embeddings.image.geometry import Transform, inverse, local_scale, project
-from embeddings.image.outline import outline_shares
+from embeddings.image.outline import is_boxed, outline_shares
 from embeddings.image.tones import fit_tones
 
 SIDE_PX, MIN_SIDE_PX, MIN_AREA_PX = 512, 24, 400
@@ -35,8 +35,10 @@ MIN_GROUND = 0.15  # share of unchanged pixels around a place, below which its g
 JOIN_PX = (7, 25)  # rows, columns: the words of a line are one mark
 MIN_MARK_PX = 10
 EXCHANGED = 0.2  # of a mark's changed pixels, in either direction
+INK_STEP, SAME_INK_LEVELS, CLEAR_LEVELS = 32, 40, 60
+REWRITTEN, COMMON_INK = 0.2, 0.4
 SHIFT_PX, SHIFTED_NCC = 4, 0.75  # a mark that agrees so much nearby was only misaligned
-MIN_FILL, OUTLINED = 0.004, 0.7
+MIN_FILL, OUTLINED = 0.004, 0.6
 CELL_PX, FOREIGN_CELL, FOREIGN_LINES = 16, 0.5, 0.6
 
 
@@ -161,14 +163,37 @@ def _exchanged_marks(
     )
     grey_a, grey_b = _grey(a), _grey(b)
     for i in range(1, count):
-        exchanged = min(less[i], more[i]) >= EXCHANGED * total[i]
+        if total[i] < MIN_MARK_PX:
+            continue
+        x, y, w, h = stats[i, :4]
+        box = slice(y, y + h), slice(x, x + w)
+        there, same = changed[box] & (labels[box] == i), shared[box] & ~changed[box]
         if (
-            total[i] >= MIN_MARK_PX
-            and exchanged
-            and not _agrees_nearby(grey_a, grey_b, stats[i, :4])
-        ):
+            min(less[i], more[i]) >= EXCHANGED * total[i]
+            or _is_rewritten(a[box][there], b[box][there], b[box][same])
+        ) and not _agrees_nearby(grey_a, grey_b, stats[i, :4]):
             result[labels == i] = 1
     return result
+
+
+def _is_rewritten(a: NDArray[np.uint8], b: NDArray[np.uint8], around: NDArray[np.uint8]) -> bool:
+    """Return whether both have one ink, each where the other has none: on a photograph, where no
+    ground is known. What is laid over brings an ink that only one picture has.
+
+    a, b: (n, channels), a mark's pixels that differ; around: (m, channels), those that do not.
+    """
+    clear = cv2.absdiff(a, b).reshape(a.shape).max(axis=1) >= CLEAR_LEVELS  # not see-through
+    for inked in (a, b):
+        cells, count = np.unique(inked // INK_STEP, axis=0, return_counts=True)
+        ink = (cells[count.argmax()].astype(np.int64) + 0.5) * INK_STEP
+        of_around = np.abs(around - ink).max(axis=1) < SAME_INK_LEVELS
+        if of_around.sum() > COMMON_INK * len(around):
+            continue  # a tone of the picture itself
+        near_a, near_b = (np.abs(each - ink).max(axis=1) < SAME_INK_LEVELS for each in (a, b))
+        only = min(int((clear & ~near_b & near_a).sum()), int((clear & ~near_a & near_b).sum()))
+        if only >= REWRITTEN * len(a):
+            return True
+    return False
 
 
 def _not_nearby(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -236,5 +261,5 @@ def _exchanged_fill(
     for i in range(1, count):
         if stats[i, cv2.CC_STAT_AREA] >= MIN_FILL * area:
             inside, shares = outline_shares((labels == i).astype(np.uint8), a, b, shared)
-            found += inside * (min(shares) >= OUTLINED)
+            found += inside * (min(shares) >= OUTLINED or is_boxed(stats[i, :4], a, b))
     return min(1.0, found / area)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -15,6 +16,9 @@ MARGIN_PX = 16
 SPAN_PX = 17  # a line keeps its direction so far, a texture does not
 LINE_LEVELS, LINE_OVER_TEXTURE = 3.0, 1.4
 MIN_EDGE_PX = 12
+# of a box, the sides' lines: so far away at most, in pixels or as a share of the box
+MIN_BOX_PX, MIN_REACH_PX, REACH = 24, 6, 0.12
+BOXED, BOX_OVER_TEXTURE = 0.8, 2.0
 
 
 def outline_shares(
@@ -83,3 +87,46 @@ def _coherent(
     share = cv2.blur(ring, size)
     mean = np.abs(cv2.blur(across * ring, size)) / np.maximum(share, 1e-3)
     return np.asarray(mean * (share > 0.012), np.float32)
+
+
+def is_boxed(box: NDArray[Any], a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """Return whether both pictures have one straight line along each side of a region's box.
+
+    box: x, y, width, height. A region that differs is ragged where the two happen to be alike; the
+    frame that it fills is not.
+    """
+    x, y, w, h = (int(value) for value in box)
+    if min(w, h) < MIN_BOX_PX:
+        return False
+    upright = _lines(a, 1), _lines(b, 1)
+    level = _lines(a, 0), _lines(b, 0)
+    return all(
+        _has_line(lines, at, span, reach)
+        for lines, at, span, reach in (
+            (upright, x, slice(y, y + h), w),
+            (upright, x + w, slice(y, y + h), w),
+            ([each.T for each in level], y, slice(x, x + w), h),
+            ([each.T for each in level], y + h, slice(x, x + w), h),
+        )
+    )
+
+
+def _lines(picture: NDArray[np.uint8], axis: int) -> NDArray[np.bool_]:
+    """Return where (h, w) lie on an upright (axis 1) or a level line."""
+    size = (1, SPAN_PX) if axis else (SPAN_PX, 1)
+    found = np.zeros(picture.shape[:2], np.bool_)
+    for channel in np.moveaxis(picture, 2, 0):
+        across = cv2.Sobel(np.ascontiguousarray(channel), cv2.CV_32F, axis, 1 - axis, scale=0.25)
+        found |= np.abs(cv2.blur(across, size)) > LINE_LEVELS
+    return found
+
+
+def _has_line(lines: Sequence[NDArray[np.bool_]], at: int, span: slice, extent: int) -> bool:
+    """Return whether one column near ``at`` is a line in both, and columns around it are not."""
+    width = lines[0].shape[1]
+    reach = max(MIN_REACH_PX, round(REACH * extent))
+    low, high = max(0, at - reach), min(width, at + reach + 1)
+    shares = np.min([each[span, low:high].mean(axis=0) for each in lines], axis=0)
+    if not len(shares):
+        return False
+    return bool(shares.max() >= BOXED and shares.max() >= BOX_OVER_TEXTURE * np.median(shares))
