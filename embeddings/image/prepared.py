@@ -56,6 +56,13 @@ class Prepared:
             lambda: np.ascontiguousarray(self.pixels[:, ::-1]),
         )
 
+    @cached_property
+    def negative(self) -> Prepared:
+        """The picture with its tones inverted; its key points are found anew."""
+        pixels = np.asarray(255 - self.pixels, np.uint8)
+        squeezed = np.asarray(255 - self.squeezed, np.uint8)
+        return Prepared(extract(to_grey(pixels)), squeezed, lambda: pixels)
+
     @property
     def size(self) -> tuple[int, int]:
         return self.features.width, self.features.height

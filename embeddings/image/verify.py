@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +27,24 @@ from embeddings.image.texture import BLOCK_PX, textured_blocks
 
 # from this agreement on, untextured parts between the blocks count as shared too
 WHOLE_REGION_SHARE = 0.8
+# Of the query: a smaller part, be it proven, accuses nobody. Of collages and insets the smallest
+# that was made for the tests has 0.2; a box on somebody's table has 0.05.
+LEAST_COVERED = 0.06
+_TOO_LITTLE = "Too little to go by: what agrees with the earlier picture is {:.1%} of this one."
 # noise fails one block in twenty of a plain re-encode: this agreement counts as full
 SLACK = 0.95
 MIN_COMPONENT_BLOCKS = 4
 VAGUE_NCC, VAGUE_SHARE = 0.5, 0.3
 # of the thumbnails: below it the same frame is not worth a block comparison of 20 ms
 SAME_FRAME_NCC = 0.3
+NEGATIVE_NCC = -0.6  # of the thumbnails; hardly any two pictures are so much unlike
 
 
 def verify_pair(
     query: Prepared, reference: Prepared, calibration: Calibration, *, first_look: bool = False
 ) -> ImageMatch:
-    """Return the best explanation of the query by the reference, upright or mirrored.
+    """Return the best explanation of the query by the reference, upright or mirrored, or as a
+    negative that fills the same frame.
 
     first_look: drop the pair early where a first look finds nothing that speaks for a copy.
     """
@@ -53,7 +61,25 @@ def verify_pair(
         other = _best_match(query.mirrored, reference, calibration, mirrored=True)
         if other is not None and (best is None or other.similarity > best.similarity):
             best = other
+    if best is None or not best.verified:
+        negative = _as_negative(query, reference, calibration)
+        best = negative if negative is not None and negative.verified else best
     return best or _no_match(calibration)
+
+
+def _as_negative(
+    query: Prepared, reference: Prepared, calibration: Calibration
+) -> ImageMatch | None:
+    """Return the match of the query's negative; looked for only where the thumbnails say so."""
+    for mirrored in (False, True):
+        side = query.mirrored if mirrored else query
+        if float((side.thumbnail * reference.thumbnail).mean()) < NEGATIVE_NCC:
+            inverted = query.negative.mirrored if mirrored else query.negative
+            match = _best_match(inverted, reference, calibration, mirrored=mirrored)
+            if match is not None and match.verified:
+                said = f"{match.reason} It is shown as its negative."
+                return replace(match, scores={**match.scores, "negative": 1.0}, reason=said)
+    return None
 
 
 def _fills_same_frame(query: Prepared, reference: Prepared) -> bool:
@@ -133,6 +159,9 @@ def _judge(
         else 0.0
     )
     scores["strength"] = strength = query_coverage * reference_coverage * fidelity
+    too_little = evidence >= calibration.proven_at and query_coverage < LEAST_COVERED
+    if too_little:
+        scores["evidence"] = evidence = calibration.unproven_at
     similarity = calibration.similarity(evidence, strength)
     verified = evidence >= calibration.proven_at
     corners = _relative(query_region, query.size)
@@ -150,7 +179,9 @@ def _judge(
         query_coverage=query_coverage,
         reference_coverage=reference_coverage,
         scores=scores,
-        reason=_sentence(scores, verified, mirrored, query_coverage, reference_coverage),
+        reason=_TOO_LITTLE.format(query_coverage)
+        if too_little
+        else _sentence(scores, verified, mirrored, query_coverage, reference_coverage),
         calibration=calibration.version,
     )
 

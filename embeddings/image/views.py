@@ -56,13 +56,19 @@ class QueryView:
 def hash_views(
     pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]
 ) -> list[QueryView]:
-    """Hash (h, w, 3) uint8 at most 512 px long: the whole, its turns, then the given parts."""
+    """Hash (h, w, 3) uint8 at most 512 px long: the whole, its turns, the given parts, and the
+    negative, upright and mirrored.
+    """
     whole, quality = pdq(pixels)
     turned, _ = pdqhash.compute_dihedral(np.ascontiguousarray(pixels))
     views = [QueryView("whole", whole, quality)]
     for name, bits in zip(TURNS[1:], turned[1:], strict=True):
         views.append(QueryView(name, np.packbits(np.asarray(bits, np.uint8)).tobytes(), quality))
-    return views + [QueryView(name, *pdq(part)) for name, part in parts.items()]
+    views += [QueryView(name, *pdq(part)) for name, part in parts.items()]
+    # Of a negative every coefficient changes its sign, so that every bit changes.
+    for at, name in ((0, "negative"), (TURNS.index("mirrored"), "negative_mirrored")):
+        views.append(QueryView(name, bytes(255 - byte for byte in views[at].phash), quality))
+    return views
 
 
 def pictures_of(

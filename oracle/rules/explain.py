@@ -97,6 +97,13 @@ def explain(
                 " comes from a source that nobody here owns. It earns all that an original earns;"
                 " there is no badge until somebody proves that it is theirs."
             )
+        case Reason.PERHAPS_SHARED if media_type == "image":
+            return (
+                f"Needs review: this {media_type} agrees with an earlier one{by} ({other}), but in"
+                " what both show words, colours or pictures were exchanged: another watermark or"
+                " caption over one picture, or two uses of one bought template. What a copy would"
+                " cost waits until a person decides, or the time for that is over."
+            )
         case Reason.PERHAPS_SHARED:
             return (
                 f"Needs review: this {media_type} has a part in common with an earlier work{by}"
