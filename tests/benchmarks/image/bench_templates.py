@@ -1,12 +1,13 @@
 """Templates and flat things: no innocent pair proven, copies of the same material found.
 
     PYTHONPATH=tests/benchmarks/image:tests:. python tests/benchmarks/image/bench_templates.py \\
-        PICTURES_DIR OUT.json [--half held|fit] [--pairs 50]
+        PICTURES_DIR OUT.json [--half held|fit] [--pairs 50] [--shop first|second] [--fonts DIR]
 
-PICTURES_DIR is a half that ``pictures.py`` left. Seeds of the two halves differ: limits were set on
-"fit". Each round goes through all kinds, so that a run that was stopped covers them equally. Every
-pair is judged once: what would have been proven without the rules on exchanges and surroundings is
-known from its scores, which only such a pair has.
+PICTURES_DIR is a half that ``pictures.py`` left, or any folder of JPEGs that are different. The
+second shop's designs take every other font of a folder (of Debian's fonts-* packages, say). Seeds
+of the two halves differ: limits were set on "fit". Each round goes through all kinds, so that a run
+that was stopped covers them equally. Every pair is judged once: what would have been proven without
+the rules on exchanges and surroundings is known from its scores, which only such a pair has.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import other_templates
 from calibration_pairs import load, prepared
 from edits import HELD_OUT, TRAINED
 from PIL import Image, ImageOps
+from support import templates
 from support.flat_things import board, photographed
-from support.templates import DESIGNS, filled_in
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.verify import verify_pair
@@ -35,6 +37,7 @@ EDITS = {**TRAINED, **HELD_OUT}
 STRENGTHS = (0.1, 0.5, 0.9)
 FIRST_SEED = {"fit": 1000, "held": 5000}
 BEFORE = "exchanged_ink"
+SHOPS = {"first": templates, "second": other_templates}
 Pair = tuple[str, str, Image.Image, Image.Image]
 
 
@@ -44,12 +47,12 @@ def jpeg(image: Image.Image, quality: int) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-def pairs(first_seed: int, rounds: int, photos: list[Image.Image]) -> Iterator[Pair]:
+def pairs(shop: Any, first_seed: int, rounds: int, photos: list[Image.Image]) -> Iterator[Pair]:
     """Yield (kind, edit, query, reference); the edit of an innocent pair is ""."""
     for number in range(rounds):
-        for at, kind in enumerate(DESIGNS):
+        for at, kind in enumerate(shop.DESIGNS):
             seed = first_seed + 100 * at + number
-            first, second = (filled_in(kind, seed, buyer, photos) for buyer in (1, 2))
+            first, second = (shop.filled_in(kind, seed, buyer, photos) for buyer in (1, 2))
             yield kind, "", jpeg(second, 70 + number % 5 * 6), jpeg(first, 90)
             edit = list(EDITS)[(number * 7 + at * 3) % len(EDITS)]
             rng, strength = np.random.default_rng([seed, 7]), STRENGTHS[(number + at) % 3]
@@ -86,13 +89,20 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--half", choices=FIRST_SEED, default="held")
     parser.add_argument("--pairs", type=int, default=50)
+    parser.add_argument("--shop", choices=SHOPS, default="first")
+    parser.add_argument("--fonts", type=Path)
     args = parser.parse_args()
+    if args.fonts:
+        fonts = sorted(args.fonts.rglob("*.ttf"))
+        other_templates.FONTS[:] = fonts[args.half == "held" :: 2]
     cv2.setNumThreads(1)
     paths = sorted(args.pictures.glob("*.jpg"))
     np.random.default_rng(3).shuffle(paths)  # type: ignore[arg-type]
     photos = [load(path) for path in paths[:60]]
     calibration, rows = load_calibration(), []
-    for kind, edit, query, reference in pairs(FIRST_SEED[args.half], args.pairs, photos):
+    for kind, edit, query, reference in pairs(
+        SHOPS[args.shop], FIRST_SEED[args.half], args.pairs, photos
+    ):
         first, second = prepared(query), prepared(reference)
         start = time.process_time()
         match = verify_pair(first, second, calibration)
