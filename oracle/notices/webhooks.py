@@ -139,6 +139,7 @@ class WebhookSender:
     def _turn(self, receiver: Receiver) -> int:
         """Send a receiver its messages, oldest first, until one fails or its time is over."""
         until, arrived, retry_after = time.monotonic() + TURN_S, 0, None
+        failures = receiver.failures
         try:
             with self._db.transaction() as conn:
                 waiting = messages.due(conn, receiver.creator_id, MESSAGES_A_TURN)
@@ -149,11 +150,12 @@ class WebhookSender:
                 WEBHOOKS.labels("delivered" if error is None else "failed").inc()
                 self._note(receiver, message, error)
                 if error is not None:
-                    retry_after = min(FIRST_RETRY * 2 ** min(receiver.failures, 9), MAX_REST)
+                    retry_after = min(FIRST_RETRY * 2 ** min(failures, 9), MAX_REST)
+                    failures += 1
                     break
-                arrived += 1
+                arrived, failures = arrived + 1, 0
             with self._db.transaction() as conn:
-                hooks.release(conn, receiver, retry_after)
+                hooks.release(conn, receiver, failures, retry_after)
         except StorageError as exc:  # the claim ends by itself, and all is sent again then
             log.warning("webhooks.turn_lost", code=exc.code, error=str(exc))
         except Exception:

@@ -30,11 +30,15 @@ class Shares:
 
 
 def set_webhook(conn: Connection, creator_id: int, url: str, host: str, secret: str) -> None:
-    """Set where a creator's messages are delivered, and the secret they are signed with."""
+    """Set where a creator's messages are delivered, and the secret they are signed with.
+
+    It is tried at once, but what failed before is forgotten only when something arrives: who hangs
+    would otherwise be taken for new as often as it is set.
+    """
     conn.execute(
         "insert into creator_webhooks (creator_id, url, host, secret) values (%s, %s, %s, %s) on"
         " conflict (creator_id) do update set url = excluded.url, host = excluded.host, secret ="
-        " excluded.secret, failures = 0, retry_at = default, created_at = now()",
+        " excluded.secret, retry_at = default, created_at = now()",
         (creator_id, url, host, secret),
     )
 
@@ -80,16 +84,19 @@ def claim(conn: Connection, limit: int, shares: Shares, lease: timedelta) -> lis
     return [Receiver(*row) for row in rows]
 
 
-def release(conn: Connection, receiver: Receiver, retry_after: timedelta | None) -> None:
-    """End a claim: all arrived, or one failed and none is tried before a while.
+def release(
+    conn: Connection, receiver: Receiver, failures: int, retry_after: timedelta | None
+) -> None:
+    """End a claim.
 
-    Args: retry_after: None where all arrived.
+    Args:
+        failures: deliveries that failed since the last one that arrived.
+        retry_after: how long none is tried, None where none failed now.
     """
     conn.execute(
-        "update creator_webhooks set sending_until = default, failures = case when"
-        " %(retry)s::interval is null then 0 else failures + 1 end, retry_at = now() +"
-        " coalesce(%(retry)s, interval '0') where creator_id = %(id)s and url = %(url)s",
-        {"retry": retry_after, "id": receiver.creator_id, "url": receiver.url},
+        "update creator_webhooks set sending_until = default, failures = %(failures)s, retry_at ="
+        " now() + coalesce(%(retry)s, interval '0') where creator_id = %(id)s",
+        {"failures": failures, "retry": retry_after, "id": receiver.creator_id},
     )
 
 

@@ -1,7 +1,6 @@
 """A real HTTP server on loopback that takes webhooks and remembers them."""
 
 import threading
-import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,11 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class HookServer:
     """What was posted: path, headers and body.
 
-    Anything under /broken is answered with 500, and under /hang not within a minute.
+    Anything under /broken is answered with 500, and under /hang not until it is released.
     """
 
     server: ThreadingHTTPServer
     posts: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str) -> str:
         host, port = self.server.server_address[:2]
@@ -29,7 +29,7 @@ def start(host: str = "127.0.0.1") -> HookServer:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hooks.posts.append((self.path, dict(self.headers), body))
             if self.path.startswith("/hang"):
-                time.sleep(60)
+                hooks.released.wait(60)
             self.send_response(500 if self.path.startswith("/broken") else 204)
             self.end_headers()
 
