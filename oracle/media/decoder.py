@@ -5,6 +5,8 @@ without secrets, and ends with its parent.
 """
 
 import copyreg
+import ctypes
+import gc
 import io
 import logging
 import os
@@ -13,6 +15,7 @@ import resource
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
 from multiprocessing.connection import Connection
@@ -27,6 +30,7 @@ from embeddings.errors import EmbeddingError
 from oracle.media.handler import MediaHandlers
 from oracle.media.making import HandlerOptions, make_handlers
 
+REST_S = 5.0
 IDLE_S = 1800.0  # without work for so long it ends, and is started again when it is needed
 RESIDENT, DATA = 1, 5  # fields of /proc/self/statm
 RECYCLE_BYTES = 600 * 2**20  # grown so far it ends after its work: what a file took is given back
@@ -49,6 +53,19 @@ ALLOWED_NAMES = frozenset(
         ("numpy.core.multiarray", "scalar"),
         ("PIL.Image", "Image"),
     }
+)
+# How reading what is no pickle ends, beside an UnpicklingError.
+NONSENSE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    EmbeddingError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
 )
 
 
@@ -78,7 +95,10 @@ def load(data: bytes) -> Any:
     """Read a message of a decoder: data of ours and arrays, nothing else. Raises:
     UnpicklingError.
     """
-    return _Unpickler(io.BytesIO(data)).load()
+    try:
+        return _Unpickler(io.BytesIO(data)).load()
+    except NONSENSE as exc:
+        raise pickle.UnpicklingError(f"{type(exc).__name__}: {exc}") from exc
 
 
 def _as_dict(mapping: Any) -> Any:
@@ -94,6 +114,14 @@ def memory_bytes(which: int) -> int:
     return int(Path("/proc/self/statm").read_text().split()[which]) * resource.getpagesize()
 
 
+def give_back_memory() -> None:
+    """Return what was freed to the system, which the C library keeps otherwise."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
+
+
 def warm(handlers: MediaHandlers) -> None:
     """Load the models, which are loaded when they are first used."""
     noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
@@ -107,33 +135,43 @@ def serve(line: Connection, options: HandlerOptions, limit_bytes: int) -> None:
     """Answer calls until the parent hangs up, nothing comes for long, or this has grown large."""
     handlers = make_handlers(options)
     warm(handlers)
+    give_back_memory()
     limit = memory_bytes(DATA) + limit_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     line.send_bytes(dump(("ready",)))
-    while line.poll(IDLE_S):
+    while _is_called(line):
         try:
             media_type, method, arguments, options_ = pickle.loads(line.recv_bytes())
         except EOFError:
             return
         if options_.pop("progress", False):
             options_["progress"] = lambda *news: line.send_bytes(dump(("progress", news)))
-        try:
-            answer: tuple[str, Any] = (
-                "done",
-                getattr(handlers[media_type], method)(*arguments, **options_),
-            )
-            data = dump(answer)
-        except EmbeddingError as exc:
-            data = dump(("memory", None) if _for_want_of_memory(exc) else ("refused", exc))
-        except MemoryError:
-            data = dump(("memory", None))
-        except Exception as exc:
-            # Where a library meets a file that it does not expect, anything may come.
-            traceback.print_exc()
-            data = dump(("crashed", f"{type(exc).__name__}: {exc}"[:500]))
-        line.send_bytes(data)
+        line.send_bytes(_answer(getattr(handlers[media_type], method), arguments, options_))
         if memory_bytes(RESIDENT) > RECYCLE_BYTES:
             return
+
+
+def _answer(
+    method: Callable[..., Any], arguments: tuple[object, ...], options: dict[str, Any]
+) -> bytes:
+    try:
+        return dump(("done", method(*arguments, **options)))
+    except EmbeddingError as exc:
+        return dump(("memory", None) if _for_want_of_memory(exc) else ("refused", exc))
+    except MemoryError:
+        return dump(("memory", None))
+    except Exception as exc:
+        # Where a library meets a file that it does not expect, anything may come.
+        traceback.print_exc()
+        return dump(("crashed", f"{type(exc).__name__}: {exc}"[:500]))
+
+
+def _is_called(line: Connection) -> bool:
+    """Wait for a call, or a hang-up; what is not needed meanwhile is given back."""
+    if line.poll(REST_S):
+        return True
+    give_back_memory()
+    return line.poll(IDLE_S)
 
 
 def _for_want_of_memory(exc: BaseException | None) -> bool:

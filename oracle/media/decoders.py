@@ -121,11 +121,17 @@ class _Decoder:
             answer = self._line.recv_bytes(MAX_ANSWER_BYTES)
         except (EOFError, OSError) as exc:
             raise _Gone(self.how_it_ended()) from exc
-        try:
-            kind, *rest = load(answer)
-        except Exception as exc:  # whatever one that was taken over made up
-            raise pickle.UnpicklingError(str(exc)) from exc
-        return kind, rest[0] if rest else None
+        message = load(answer)
+        match message:
+            case (
+                ("refused", EmbeddingError())
+                | ("progress", tuple())
+                | ("done" | "memory" | "crashed", _)
+            ):
+                return str(message[0]), message[1]
+            case ("ready",):
+                return "ready", None
+        raise pickle.UnpicklingError(f"It answered with {type(message).__name__}.")
 
     def how_it_ended(self) -> str:
         with suppress(subprocess.TimeoutExpired):

@@ -235,7 +235,17 @@ def test_a_decoders_files_go_with_it(decoders: Decoders, cat: Path) -> None:
     assert works(decoders, cat)
 
 
-@pytest.mark.parametrize("answer", [b"", pickle.dumps(5), pickle.dumps(()), b"\x80\x05]K\x01u."])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        pickle.dumps(5),
+        pickle.dumps(()),
+        pickle.dumps(("refused", 5)),
+        pickle.dumps(("perhaps", 5)),
+        b"\x80\x05]K\x01u.",
+    ],
+)
 def test_nonsense_of_a_decoder_that_was_taken_over_costs_one_file(
     decoders: Decoders, cat: Path, answer: bytes
 ) -> None:
@@ -286,6 +296,8 @@ def run_corpus(settings: Settings, decoders: Decoders, folder: Path, rounds: int
         end = judge(handlers, path)
         took_s = time.monotonic() - began
         ends[end] += 1
+        if ends.total() % 200 == 0:
+            print(dict(ends), flush=True)
         if end.startswith("decoder") or took_s > 20:
             kept = folder / f"kept {damaged.name}"
             kept.write_bytes(damaged.content)
