@@ -3,6 +3,7 @@ sent twice.
 """
 
 import io
+import itertools
 import os
 import random
 import signal
@@ -21,6 +22,8 @@ import psycopg
 import pytest
 from PIL import Image
 from support.answers import answers_on_chain
+from support.faulty import FaultyStore, full
+from support.gcs import emulator_client, running_gcs
 from support.photos import PHOTOS, edited, photo
 from support.waiting import wait_for
 
@@ -29,6 +32,7 @@ from oracle.demo.stage import Stage, differences, running_oracle
 PATIENCE_S = 120.0
 PHOTOGRAPHS = [name for name in PHOTOS if name not in ("motorcycle_right",)]
 # The long profile: ORACLE_KILLS=150 pytest tests/e2e/test_kill.py -k exactly_once
+Breaks = Callable[[Stage], AbstractContextManager[None]]
 KILLS = int(os.environ.get("ORACLE_KILLS", "12"))
 
 
@@ -270,7 +274,52 @@ def restarted(stage: Stage) -> Iterator[None]:
 
 
 AWAY_S = float(os.environ.get("ORACLE_AWAY_S", "60"))  # the chain; an hour is 3600
-FAULTS: dict[str, Callable[[Stage], AbstractContextManager[None]]] = {
+# A small disk of its own each, for the data and for temporary files, where there is one.
+DISKS = [Path(disk) for disk in os.environ.get("ORACLE_DISKS", "").split(":") if disk]
+FAKETIME = os.environ.get("ORACLE_FAKETIME")  # libfaketime.so.1: the clock jumps
+
+
+@contextmanager
+def clock_jumps(clock: Path, offset: str) -> Iterator[None]:
+    clock.write_text(offset)
+    yield
+    time.sleep(20)
+    clock.write_text("+0")
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str], dict[str, Breaks]]]:
+    """Where an oracle keeps its data, its settings, and what of these breaks."""
+    folder, faults = tmp_path / "data", {}
+    settings = {"BLOBS_URL": "gs://faulty"}
+    if DISKS:
+        folder = DISKS[0] / "data"
+        settings["TMPDIR"] = str(DISKS[1])
+        faults["disk full, data"] = lambda _: full(DISKS[0], 20)
+        faults["disk full, temp"] = lambda _: full(DISKS[1], 20)
+    folder.mkdir()
+    if FAKETIME:
+        clock = tmp_path / "clock"
+        clock.write_text("+0")
+        settings |= {
+            "LD_PRELOAD": FAKETIME,
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        faults["clock an hour ahead"] = lambda _: clock_jumps(clock, "+3600")
+        faults["clock an hour back"] = lambda _: clock_jumps(clock, "-3600")
+    with running_gcs(tmp_path / "gcs.log") as url:
+        emulator_client(url).create_bucket("faulty")
+        store = FaultyStore(url)
+        settings["STORAGE_EMULATOR_HOST"] = store.url
+        for state in ("503", "slow", "truncated"):
+            faults[f"blob store {state}"] = lambda _, state=state: store.broken(state, 20)
+        yield folder, settings, faults
+        store.close()
+
+
+FAULTS: dict[str, Breaks] = {
     "database frozen": lambda stage: frozen(
         [postmaster_of(stage), *postmaster_of(stage).children()], 30
     ),
@@ -283,11 +332,13 @@ FAULTS: dict[str, Callable[[Stage], AbstractContextManager[None]]] = {
 
 
 @pytest.mark.campaign
-def test_the_table_of_faults(tmp_path: Path) -> None:
+@pytest.mark.timeout(0)
+def test_the_table_of_faults(surroundings: tuple[Path, dict[str, str], dict[str, Breaks]]) -> None:
     """What is in flight while something breaks, and what of it is lost, doubled or wrong."""
-    names, table = iter(PHOTOGRAPHS * 3), {}
-    with running_oracle(tmp_path) as stage:
-        for fault, breaks in FAULTS.items():
+    names, table = itertools.cycle(PHOTOGRAPHS), {}
+    folder, settings, more = surroundings
+    with running_oracle(folder, settings) as stage:
+        for fault, breaks in (FAULTS | more).items():
             links: list[str] = []
             number = len(table)
 
@@ -303,8 +354,8 @@ def test_the_table_of_faults(tmp_path: Path) -> None:
             with breaks(stage):
                 clients.start()
                 time.sleep(2)
-            clients.join(PATIENCE_S)
-            views = settled(stage, links)
+            clients.join()
+            views = settled(stage, links, 5 * PATIENCE_S)
             answers = Counter(request_id for request_id, _ in answers_on_chain(stage.chain))
             asked = [bytes.fromhex(view["attestation"]["request_id"][2:]) for view in views]
             table[fault] = {

@@ -120,6 +120,21 @@ def uploads(stage: Stage, options: argparse.Namespace) -> bool:
     return set(ends) <= {200, 202} and most < options.api_mib
 
 
+def idle(stage: Stage, options: argparse.Namespace) -> bool:
+    """Show what each process has to itself (PSS) a while after it judged one picture."""
+    if post(str(stage.api.base_url), photo("temple"), "alice") != 202:
+        return False
+    time.sleep(options.seconds)
+    found: dict[str, list[int]] = defaultdict(list)
+    for process in psutil.Process(stage.process.pid).children(recursive=True):
+        name = name_of(process) or process.name()
+        found[name].append(process.memory_full_info().pss >> 20)
+    for name, mib in sorted(found.items()):
+        print(f"{name:<12}{len(mib):>3} {sum(mib):>6} MiB")
+    print(f"{'all':<12}{'':>3} {sum(map(sum, found.values())):>6} MiB")
+    return True
+
+
 def soak(stage: Stage, options: argparse.Namespace) -> bool:
     until, numbers, ends = (
         time.monotonic() + 60 * options.minutes,
@@ -162,6 +177,9 @@ def main() -> None:
     command.add_argument("--mib", type=int, default=50)
     command.add_argument("--api-mib", type=int, default=1000)
     command.set_defaults(run=uploads)
+    command = commands.add_parser("idle")
+    command.add_argument("--seconds", type=float, default=60)
+    command.set_defaults(run=idle)
     command = commands.add_parser("soak")
     command.add_argument("--minutes", type=float, default=30)
     command.add_argument("--clients", type=int, default=8)
