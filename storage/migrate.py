@@ -1,20 +1,26 @@
-"""Migrate a database to the schema of this version (alembic, under a lock)."""
+"""Migrate a database to the schema of this version (alembic, under a lock).
+
+Every process looks at the schema, and one migrates: alembic is imported by that one alone.
+"""
+
+from __future__ import annotations
 
 import time
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg.errors import LockNotAvailable
-from sqlalchemy.exc import OperationalError
 
 from storage.database import Connection, check_server, one_connection
 from storage.errors import DatabaseUnavailable, NotMigrated
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 LOCK_TRIES, LOCK_PAUSE_S = 60, 2.0
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Schema(StrEnum):
@@ -41,6 +47,9 @@ def migrate(dsn: str) -> None:
 
     Raises: UnsupportedDatabase, DatabaseUnavailable.
     """
+    from alembic import command
+    from sqlalchemy.exc import OperationalError
+
     with one_connection(dsn) as conn:
         check_server(conn)
         if schema_of(conn) in (Schema.CURRENT, Schema.NEWER):
@@ -81,22 +90,22 @@ def schema_of(conn: Connection) -> Schema:
     current = {row[0] for row in conn.execute("select version_num from alembic_version")}
     if not current:
         return Schema.NONE
-    heads, known = _revisions()
-    if current == heads:
+    known = _revisions()
+    if current == {max(known)}:
         return Schema.CURRENT
     return Schema.OLDER if current <= known else Schema.NEWER
 
 
 @cache
-def _revisions() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the newest migrations of this version, and all of them."""
-    scripts = ScriptDirectory.from_config(_config())
-    known = frozenset(script.revision for script in scripts.walk_revisions())
-    return frozenset(scripts.get_heads()), known
+def _revisions() -> frozenset[str]:
+    """Return the migrations of this version, by the numbers in their files' names."""
+    return frozenset(file.name[1:5] for file in (MIGRATIONS / "versions").glob("v*.py"))
 
 
 def _config(dsn: str = "") -> Config:
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["dsn"] = dsn
     return config
