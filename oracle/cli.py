@@ -27,9 +27,7 @@ from rich.progress import (
 
 from embeddings.image.clip_weights import ClipWeights
 from embeddings.sniff import MEDIA_TYPES
-from oracle import app as app_module
 from oracle import temporary, traces, wiring
-from oracle.api import server
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import MediaTypeNotSupported, OracleError
 from oracle.probes import Pulse, probes
@@ -89,13 +87,16 @@ def demo(
 @app.command()
 def serve() -> None:
     """Run the API."""
+    from oracle.api import server
+    from oracle.app import create_app
+
     settings = Settings()
     # What is missing is said in one line, before the server begins.
     wiring.check_exposure(settings)
     db = wiring.open_database(settings)
     wiring.open_store(settings, db)
     db.close()
-    server.run(app_module.create_app(settings), settings.http)
+    server.run(create_app(settings), settings.http)
 
 
 @app.command()

@@ -1,4 +1,10 @@
-"""Composition root: settings become objects here and nowhere else, and are passed on as values."""
+"""Composition root: settings become objects here and nowhere else, and are passed on as values.
+
+What a process is made of is imported when it is made: engines, chain and schedule cost each of them
+tens of megabytes that the others need not have.
+"""
+
+from __future__ import annotations
 
 import itertools
 import logging
@@ -11,70 +17,43 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import structlog
 from asgi_correlation_id import correlation_id
 
-from embeddings.audio.decode import SoundLimits
-from embeddings.image.analyzer import ImageAnalyzer
-from embeddings.image.clip_weights import ClipWeights, ResolvedWeights, stamp_of
-from embeddings.image.decode import DecodeLimits
-from embeddings.video.analyzer import VideoAnalyzer
-from embeddings.video.limits import VideoLimits
-from embeddings.video.score import VideoPolicy
-from oracle import currency
-from oracle.chain.contracts.deploy import connect, deploy
-from oracle.chain.contracts.payments import ETHER
-from oracle.chain.contracts.roles import ARBITERS, DEVELOPMENT_CHAINS, Officers, SharedRoles
-from oracle.chain.core.deployment import Deployment
-from oracle.chain.core.fees import GWEI, FeeLimits
-from oracle.chain.core.ids import parse_account
-from oracle.chain.core.readiness import problems
-from oracle.chain.devnet.keys import KeyRing
-from oracle.chain.errors import WrongChain
-from oracle.chain.keys.accounts import LocalAccount, load_account
-from oracle.chain.keys.signer import LocalSigner, Signer, account_from_file
-from oracle.chain.node.node import ChainNode
-from oracle.chain.quorum.peers import QuorumSettings
-from oracle.chain.rpc.client import ChainClient
-from oracle.chain.rpc.endpoint import Endpoint
-from oracle.chain.rpc.new_heads import HeadWatcher
-from oracle.chain.sender.calls import CallSender
+from embeddings.image.clip_weights import ClipWeights, stamp_of
 from oracle.errors import ConfigurationError
-from oracle.fetch import Fetcher
-from oracle.jobs import Jobs
-from oracle.measured_blobs import MeasuredBlobs
-from oracle.media import making
-from oracle.media.decoders import Decoders
-from oracle.media.handler import MediaHandlers
-from oracle.media.isolated import isolated
-from oracle.media.making import HandlerOptions
-from oracle.notices.emails import EmailSender, MailServer
-from oracle.notices.webhooks import WebhookSender
-from oracle.originality.analysis import Originality
-from oracle.originality.folder_match import FolderMatcher
-from oracle.originality.intake import Intake
-from oracle.originality.judge import Judge
-from oracle.originality.peer_uploads import UploadExchange
-from oracle.originality.recompute import Auditor
-from oracle.payouts import wallets
-from oracle.payouts.onchain import PayoutAsset
-from oracle.payouts.payments import PayRules
 from oracle.probes import PROBE_S
 from oracle.settings import Settings
-from oracle.tasks import blob_owner
-from oracle.tasks.chain_cases import ChainCases
-from oracle.tasks.fraud import Upkeep
-from oracle.tasks.likeness import SHARE, Describer
-from oracle.tasks.reconciliation import Reconciler
-from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
-from storage.blobs.gcs import new_anonymous_client
-from storage.chain import node_status
 from storage.database import Database, one_connection
 from storage.errors import StorageError
 from storage.migrate import SAID, Schema, check_schema
+
+if TYPE_CHECKING:
+    from embeddings.image.clip_weights import ResolvedWeights
+    from embeddings.image.decode import DecodeLimits
+    from oracle.chain.core.deployment import Deployment
+    from oracle.chain.keys.accounts import LocalAccount
+    from oracle.chain.keys.signer import Signer
+    from oracle.chain.node.node import ChainNode
+    from oracle.chain.quorum.peers import QuorumSettings
+    from oracle.chain.rpc.client import ChainClient
+    from oracle.fetch import Fetcher
+    from oracle.media.decoders import Decoders
+    from oracle.media.handler import MediaHandlers
+    from oracle.media.making import HandlerOptions
+    from oracle.notices.emails import MailServer
+    from oracle.originality.analysis import Originality
+    from oracle.originality.folder_match import FolderMatcher
+    from oracle.originality.intake import Intake
+    from oracle.originality.judge import Judge
+    from oracle.originality.recompute import Auditor
+    from oracle.payouts.onchain import PayoutAsset
+    from oracle.payouts.payments import PayRules
+    from oracle.tasks.likeness import Describer
+    from oracle.tasks.scheduler import Scheduler
 
 log = structlog.get_logger()
 
@@ -220,6 +199,9 @@ def open_migrated(dsn: str, *, max_size: int = 10) -> Database:
 
 def why_not_ready(db: Database, *, node: bool = False) -> str | None:
     """Say why a process cannot work now, None where it can."""
+    from oracle.chain.core.readiness import problems
+    from storage.chain import node_status
+
     try:
         with db.transaction(wait_s=PROBE_S) as conn:
             check_schema(conn)
@@ -232,6 +214,8 @@ def why_not_ready(db: Database, *, node: bool = False) -> str | None:
 
 def decode_limits(settings: Settings) -> DecodeLimits:
     """Limits of the picture decoder."""
+    from embeddings.image.decode import DecodeLimits
+
     return DecodeLimits(max_pixels=settings.limits.pixels)
 
 
@@ -247,6 +231,9 @@ def clip_weights(settings: Settings) -> ClipWeights:
 
 def make_fetcher(settings: Settings) -> Fetcher:
     """The one way media is fetched from URIs."""
+    from oracle.fetch import Fetcher
+    from storage.blobs.gcs import new_anonymous_client
+
     return Fetcher(
         max_bytes=settings.limits.upload_bytes,
         timeout_s=settings.fetch.timeout_s,
@@ -260,6 +247,11 @@ def make_fetcher(settings: Settings) -> Fetcher:
 
 def handler_options(settings: Settings) -> HandlerOptions:
     """What handlers are made from."""
+    from embeddings.audio.decode import SoundLimits
+    from embeddings.video.limits import VideoLimits
+    from embeddings.video.score import VideoPolicy
+    from oracle.media.making import HandlerOptions
+
     limits, weights = settings.limits, clip_weights(settings)
     return HandlerOptions(
         clip=weights,
@@ -277,6 +269,8 @@ def handler_options(settings: Settings) -> HandlerOptions:
 
 def make_handlers(settings: Settings) -> MediaHandlers:
     """Every kind of media that is decided on, with every channel whose weights are at hand."""
+    from oracle.media import making
+
     return making.make_handlers(handler_options(settings))
 
 
@@ -288,6 +282,8 @@ def make_isolated_handlers(
     Args: limit_s: Bounds a call, where the settings do not bound it more. wait_s: How long a call
         waits for a process; None for as long as it takes.
     """
+    from oracle.media.isolated import isolated
+
     return isolated(
         make_handlers(settings),
         _decoders(
@@ -304,6 +300,8 @@ def _decoders(
     options: HandlerOptions, count: int, limit_bytes: int, limit_s: float, wait_s: float | None
 ) -> Decoders:
     """Warm processes outlive what they are used by: new models need new ones, nothing else."""
+    from oracle.media.decoders import Decoders
+
     key = (options, count, limit_bytes, limit_s, wait_s)
     if key not in _pools:
         for other in [old for old in _pools if old[1:] == key[1:]]:
@@ -325,6 +323,8 @@ def interrupt_decoders() -> None:
 
 def make_judge(settings: Settings, db: Database) -> Judge:
     """The one judge, for every caller."""
+    from oracle.originality.judge import Judge
+
     return Judge(
         db,
         pairs_off=settings.matching.pairs_off,
@@ -336,6 +336,9 @@ def make_judge(settings: Settings, db: Database) -> Judge:
 
 def make_intake(db: Database, blobs: BlobStore, handlers: MediaHandlers) -> Intake:
     """The two ways in."""
+    from oracle.jobs import Jobs
+    from oracle.originality.intake import Intake
+
     return Intake(db, blobs, Jobs(db.dsn), handlers)
 
 
@@ -344,6 +347,9 @@ def open_store(settings: Settings, db: Database) -> BlobStore:
 
     Raises: InvalidBlobUrl, ForeignBlobStore where it is another database's.
     """
+    from oracle.measured_blobs import MeasuredBlobs
+    from oracle.tasks import blob_owner
+
     blobs = open_blobs(settings.blobs)
     try:
         blob_owner.claim(db, blobs)
@@ -355,6 +361,9 @@ def open_store(settings: Settings, db: Database) -> BlobStore:
 
 def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) -> Originality:
     """The use case that the worker runs."""
+    from oracle.jobs import Jobs
+    from oracle.originality.analysis import Originality
+
     return Originality(
         db,
         open_store(settings, db),
@@ -370,6 +379,8 @@ def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) 
 
 def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     """Matches files by the production path, against the works of a database."""
+    from oracle.originality.folder_match import FolderMatcher
+
     return FolderMatcher(db, make_handlers(settings), make_judge(settings, db))
 
 
@@ -378,15 +389,21 @@ def make_describer(
     db: Database,
     weights: ResolvedWeights,
     *,
-    share: float = SHARE,
+    share: float | None = None,
     rest: Callable[[float], object] = time.sleep,
 ) -> Describer:
     """Describes what was registered before a model was there."""
+    from embeddings.image.analyzer import ImageAnalyzer
+    from embeddings.video.analyzer import VideoAnalyzer
+    from embeddings.video.limits import VideoLimits
+    from oracle.tasks.likeness import SHARE, Describer
+
     videos = VideoAnalyzer(
         ImageAnalyzer.load(clip=clip_weights(settings), copy=False),
         limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
     )
     limits = decode_limits(settings)
+    share = SHARE if share is None else share
     return Describer(
         db, open_blobs(settings.blobs), weights, videos, limits, share=share, rest=rest
     )
@@ -394,6 +411,8 @@ def make_describer(
 
 def make_auditor(settings: Settings, db: Database) -> Auditor:
     """Computes decisions again from stored facts."""
+    from oracle.originality.recompute import Auditor
+
     return Auditor(
         db, open_blobs(settings.blobs), make_handlers(settings), make_judge(settings, db)
     )
@@ -404,6 +423,9 @@ def chain_account(settings: Settings) -> LocalAccount:
 
     Raises: ConfigurationError if no key is set, SigningFailed if it is none.
     """
+    from oracle.chain.keys.accounts import load_account
+    from oracle.chain.keys.signer import account_from_file
+
     if settings.chain.key is not None:
         return load_account(settings.chain.key.get_secret_value())
     if settings.chain.key_file is None:
@@ -416,6 +438,9 @@ def chain_account(settings: Settings) -> LocalAccount:
 
 def make_quorum(settings: Settings) -> QuorumSettings | None:
     """The other signers, None where this oracle signs alone. Raises: ConfigurationError."""
+    from oracle.chain.core.ids import parse_account
+    from oracle.chain.quorum.peers import QuorumSettings
+
     peers = {}
     for address, url in settings.quorum.peers.items():
         account = parse_account(address)
@@ -430,6 +455,11 @@ def make_quorum(settings: Settings) -> QuorumSettings | None:
 
 def make_chain_client(settings: Settings) -> ChainClient:
     """The door to the chain. Raises: ConfigurationError if chain or contracts are not named."""
+    from oracle.chain.core.deployment import Deployment
+    from oracle.chain.core.fees import GWEI, FeeLimits
+    from oracle.chain.rpc.client import ChainClient
+    from oracle.chain.rpc.endpoint import Endpoint
+
     if settings.chain_rpc_url is None or settings.chain.deployment is None:
         raise ConfigurationError(
             "Set CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT; `oracle up` does it for its processes."
@@ -453,6 +483,12 @@ def make_chain_client(settings: Settings) -> ChainClient:
 
 def make_node(settings: Settings, db: Database) -> ChainNode:
     """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
+    from oracle.chain.keys.signer import LocalSigner
+    from oracle.chain.node.node import ChainNode
+    from oracle.chain.rpc.new_heads import HeadWatcher
+    from oracle.originality.peer_uploads import UploadExchange
+    from oracle.payouts import wallets
+
     # The node's intake never looks into a file: what a request names is fetched and read by the
     # worker.
     blobs = open_store(settings, db)
@@ -475,6 +511,15 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
 
 def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
+    from oracle.chain.sender.calls import CallSender
+    from oracle.jobs import Jobs
+    from oracle.notices.emails import EmailSender
+    from oracle.notices.webhooks import WebhookSender
+    from oracle.tasks.chain_cases import ChainCases
+    from oracle.tasks.fraud import Upkeep
+    from oracle.tasks.reconciliation import Reconciler
+    from oracle.tasks.scheduler import ChainPayouts, Scheduler
+
     jobs = Jobs(db.dsn)
     keys = load_role_keys(settings)
     on_chain = settings.chain_rpc_url is not None and settings.chain.deployment is not None
@@ -505,6 +550,8 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
 
 def make_mail_server(settings: Settings) -> MailServer | None:
     """Return the server that notices go out by, None without one."""
+    from oracle.notices.emails import MailServer
+
     mail = settings.mail
     if mail.host is None:
         return None
@@ -521,12 +568,19 @@ def make_mail_server(settings: Settings) -> MailServer | None:
 
 def make_pay_rules(settings: Settings) -> PayRules:
     """When pay is booked, in the currency that this process uses from now on."""
+    from oracle import currency
+    from oracle.payouts.payments import PayRules
+
     currency.use(settings.pay.currency)
     return PayRules(timedelta(hours=settings.pay.settle_h), settings.pay.confirm_above_minor)
 
 
 def make_payout_asset(settings: Settings) -> PayoutAsset:
     """What creators are paid with. Raises: ConfigurationError, InvalidAddress."""
+    from oracle.chain.contracts.payments import ETHER
+    from oracle.chain.core.ids import parse_account
+    from oracle.payouts.onchain import PayoutAsset
+
     token = parse_account(settings.pay.token) if settings.pay.token else ETHER
     if token is None:
         raise ConfigurationError(f"ORACLE_PAY__TOKEN: {settings.pay.token!r} is no address.")
@@ -538,6 +592,11 @@ def load_role_keys(settings: Settings) -> dict[str, Signer]:
 
     Raises: ConfigurationError where one key would check itself, SigningFailed.
     """
+    from oracle.chain.contracts.roles import ARBITERS
+    from oracle.chain.devnet.keys import KeyRing
+    from oracle.chain.keys.accounts import load_account
+    from oracle.chain.keys.signer import LocalSigner
+
     file = settings.chain.role_keys_file
     ring = KeyRing(file).accounts() if file is not None else {}
     keys: dict[str, Signer] = {}
@@ -565,6 +624,10 @@ def deploy_contracts(settings: Settings, people: People) -> Deployment:
 
     Raises: ConfigurationError, WrongChain, SharedRoles, DeploymentFailed.
     """
+    from oracle.chain.contracts.deploy import connect, deploy
+    from oracle.chain.contracts.roles import ARBITERS, DEVELOPMENT_CHAINS, Officers, SharedRoles
+    from oracle.chain.errors import WrongChain
+
     if settings.chain_rpc_url is None:
         raise ConfigurationError("Set CHAIN_RPC_URL to the chain to deploy to.")
     w3 = connect(settings.chain_rpc_url)
