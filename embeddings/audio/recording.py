@@ -7,7 +7,8 @@ sped up; then its peaks are off as well, but each by itself. So the peaks that s
 again, finer than the landmarks, and what is systematic in the differences is told from noise.
 
 ``recording.json`` holds a support vector machine with a radial kernel over ``FEATURES`` (Cortes and
-Vapnik, 1995), fitted by tests/benchmarks/audio/fit_recording.py on renderings of scores and copies.
+Vapnik, 1995) and extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), fitted by
+tests/benchmarks/audio/fit_recording.py on renderings of scores and copies.
 """
 
 from __future__ import annotations
@@ -244,11 +245,34 @@ def _correlation(one: _Floats, other: _Floats) -> float:
 
 
 @dataclass(frozen=True, eq=False)
+class Trees:
+    """Nodes of all trees: (n,) feature (-1 at a leaf), threshold (at a leaf: the share of copies
+    there), left, right (the next nodes); roots: (t,).
+    """
+
+    feature: NDArray[np.int64]
+    threshold: _Floats
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    roots: NDArray[np.int64]
+
+    def share(self, scaled: _Floats) -> float:
+        """Return the mean share, 0..1, of copies in the leaves that the features fall into."""
+        node = self.roots
+        while (self.feature[node] >= 0).any():
+            lower = scaled[self.feature[node]] <= self.threshold[node]
+            following = np.where(lower, self.left[node], self.right[node])
+            node = np.where(self.feature[node] >= 0, following, node)
+        return float(self.threshold[node].mean())
+
+
+@dataclass(frozen=True, eq=False)
 class RecordingTable:
-    """A fitted machine.
+    """Two fitted machines, whose votes are added.
 
     centre, scale: (f,) of the features; vectors: (s, f) scaled; weights: (s,); gamma, bias: of the
-    kernel; same_at: the least margin of one recording; statement: what it was measured on.
+    kernel; trees; trees_weight: of their share of votes, less a half; same_at: the least margin of
+    one recording; statement: what it was measured on.
     """
 
     version: str
@@ -258,6 +282,8 @@ class RecordingTable:
     weights: _Floats
     gamma: float
     bias: float
+    trees: Trees
+    trees_weight: float
     same_at: float
     statement: str
 
@@ -267,7 +293,8 @@ class RecordingTable:
         """
         scaled = np.clip((features - self.centre) / self.scale, -3.0, 3.0)
         distance = np.square(self.vectors - scaled).sum(axis=1)
-        return float(self.weights @ np.exp(-self.gamma * distance)) + self.bias
+        kernel = float(self.weights @ np.exp(-self.gamma * distance)) + self.bias
+        return kernel + self.trees_weight * (self.trees.share(scaled) - 0.5)
 
 
 @lru_cache(maxsize=1)
@@ -288,7 +315,13 @@ def parse_table(table: Mapping[str, Any]) -> RecordingTable:
         name: np.array(table[name], np.float64)
         for name in ("centre", "scale", "vectors", "weights")
     }
+    nodes = {
+        name: np.array(table["trees"][name], np.int64)
+        for name in ("feature", "left", "right", "roots")
+    }
     return RecordingTable(
+        trees=Trees(threshold=np.array(table["trees"]["threshold"], np.float64), **nodes),
+        trees_weight=float(table["trees_weight"]),
         version=str(table["version"]),
         gamma=float(table["gamma"]),
         bias=float(table["bias"]),

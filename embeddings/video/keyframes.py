@@ -25,7 +25,7 @@ PROXY_SIDE_PX = 384  # a quarter less than a picture's: a minute of video has si
 # of 256, changed by re-encoding alone; ThreatExchange's tolerance between implementations
 SAME_BITS = 10
 MIRRORED = TURNS.index("mirrored")
-HASHED_TURNS, DESCRIBED_TURNS = 16, 4  # frames that are looked up turned and negative
+HASHED_TURNS, DESCRIBED_TURNS = 16, 2  # frames that are looked up turned and negative
 ENLARGED = 2.0  # of a window: key points are found at the size of whole frames
 
 

@@ -179,8 +179,8 @@ def cases(
             number = n - n // 5
             where, whole = f"place {number}", references[f"place {number}"]
             other = places[number].day(12, rng)
-        start = int(rng.integers(0, 14))
-        taken = whole[start : start + int(rng.integers(14, 26))]
+        start = int(rng.integers(0, 10))  # more than half of it, which makes it a copy
+        taken = whole[start : start + int(rng.integers(26, 32))]
         yield "tripod inside", inside(taken, ground, rng), where, True
         yield "other take inside", inside(other, ground, rng), where, False
         yield "frame of another take", still(other[10], 9.0), where, False
