@@ -35,6 +35,7 @@ PAGES = (
     ("tom", "/messages"),
     ("tom", "/cases"),
     ("tom", "/licences"),
+    ("tom", "/settings"),
     (None, "certificate"),
     ("alice", "/cases"),
     ("alice", "alert"),
@@ -191,6 +192,32 @@ def test_who_is_not_signed_in_comes_back_to_where_they_went(site: Site, page: Pa
     page.wait_for_url(f"{site.url}/creators/maya")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_evidence_is_laid_over_and_its_key_points_are_drawn(site: Site, page: Page) -> None:
+    site.sign_in(page, "tom")
+    page.goto(site.url + site.paths["copy"])
+    over = page.locator(".laid .over")
+    expect(over).to_have_css("transform", re.compile("^matrix"))
+    page.get_by_label("Earlier picture over this one").fill("80")
+    expect(over).to_have_css("opacity", "0.8")
+    page.get_by_label(re.compile("^Show the difference")).check()
+    expect(over).to_have_css("mix-blend-mode", "difference")
+    page.get_by_role("button", name="Show key points that both have").click()
+    drawn = page.get_by_role("img", name=re.compile("lines between the same points"))
+    expect(drawn).to_be_visible(timeout=60_000)
+    assert drawn.locator("line").count() > 10
+    expect(page.locator(".chain")).to_contain_text("redirect")
+
+
+def test_a_creator_chooses_the_language(site: Site, page: Page) -> None:
+    site.sign_in(page, "alice")
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Time zone").select_option("Europe/Berlin")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    page.goto(site.url + site.paths["alert"])
+    expect(page.get_by_role("main")).to_contain_text("CE")
 
 
 def test_an_appeal_by_keyboard_alone(site: Site, page: Page) -> None:
