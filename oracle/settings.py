@@ -290,6 +290,20 @@ class OidcSettings(BaseModel, frozen=True):
     )
 
 
+class HistorySettings(BaseModel, frozen=True):
+    """Signed histories that creators take along, and whose of elsewhere are believed."""
+
+    key: SecretStr | None = Field(
+        default=None,
+        description="Key (hex) that signs them; one is made in the data folder if not set.",
+    )
+    trusted: dict[str, str] = Field(
+        default_factory=dict,
+        description="Name of each installation whose histories are imported, by its address, as"
+        ' JSON: `{"0x…": "…"}`.',
+    )
+
+
 class FetchSettings(BaseModel, frozen=True):
     """How media is fetched from a request's URI."""
 
@@ -385,6 +399,7 @@ class Settings(BaseSettings):
     pay: PaySettings = PaySettings()
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()
+    history: HistorySettings = HistorySettings()
     fetch: FetchSettings = FetchSettings()
     clip: ClipSettings = ClipSettings()
     worker: WorkerSettings = WorkerSettings()

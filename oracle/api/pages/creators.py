@@ -21,10 +21,12 @@ from oracle.api.routes.creators import (
     post_detail,
     post_page,
 )
+from oracle.api.routes.histories import imported, trusted_issuers
 from oracle.api.routes.names import Name, get_name
 from oracle.api.schemas.creators import ContributionView, GradeView
 from oracle.api.services import ServicesDep
 from oracle.engagement.events import PostId
+from oracle.originality.naming import find_creator
 from storage import visits
 from storage.cases import appeals
 from storage.chain import receipts
@@ -118,5 +120,10 @@ def _would_move(grading: GradeView) -> ContributionView | None:
 
 @router.get("/profiles/{name}", response_class=HTMLResponse)
 def show_profile(services: ServicesDep, caller: Reader, name: Name) -> str:
-    """Show what is public of a creator: accounts, wallets, and who vouches for the name."""
-    return show("profile.html", caller, profile=get_name(services, caller, name))
+    """Show what is public of a creator: accounts, wallets, who vouches, and history elsewhere."""
+    trusted = trusted_issuers(services.settings.history)
+    with services.db.transaction() as conn:
+        creator_id = find_creator(conn, name)
+        elsewhere = imported(conn, creator_id, trusted) if creator_id is not None else []
+    profile = get_name(services, caller, name)
+    return show("profile.html", caller, profile=profile, elsewhere=elsewhere)

@@ -191,6 +191,7 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
             "posts": f"/api{path}/posts",
             "posts_csv": f"/api{path}/posts.csv",
             "statement": f"/api{path}/statement.csv",
+            "history": f"/v1{path}/history",
             "page": path,
         },
     )

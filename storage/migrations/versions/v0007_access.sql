@@ -69,3 +69,16 @@ create table message_emails (
     last_error text
 );
 create index message_emails_due on message_emails (next_try_at) where next_try_at is not null;
+
+-- Histories of creators at other installations, as those signed them.
+create table imported_histories (
+    id bigint generated always as identity primary key,
+    creator_id bigint not null references creators,
+    issuer bytea not null check (octet_length(issuer) = 20),
+    issued_at timestamptz not null,
+    digest bytea not null unique check (octet_length(digest) = 32),
+    document jsonb not null,
+    imported_by text not null,
+    imported_at timestamptz not null default now()
+);
+create index imported_histories_creator on imported_histories (creator_id, issued_at desc);
