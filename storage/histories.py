@@ -18,9 +18,9 @@ select '0x' || encode(p.post_id, 'hex') as post_id, encode(w.sha256, 'hex') as s
     encode(a.evidence_hash, 'hex') as evidence_hash, g.grade, g.status as grade_status, g.score_bps,
     m.base, m.bonus
 from posts p
-left join works w on w.id = p.work_id
 left join grades g using (post_id)
 left join post_terms t using (post_id)
+left join works w on w.id = p.work_id
 left join lateral (
     select verdict, redirect_bps, decided_at, evidence_hash from analyses
     where post_id = p.post_id and status = 'decided' order by decided_at desc, id limit 1

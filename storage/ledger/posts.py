@@ -188,10 +188,11 @@ def list_posts(
     where = "".join(
         f" and {_FILTERS[name]}" for name, value in vars(wanted).items() if value is not None
     )
-    if wanted.category is not None or wanted.external_id is not None:
-        join += " left join works pw on pw.id = p.work_id"
     if wanted.verdict is not None:
         join += f" left join post_terms t using (post_id) {_DECIDED}"
+    if wanted.category is not None or wanted.external_id is not None:
+        # last: a work has a post_id of its own
+        join += " left join works pw on pw.id = p.work_id"
     if after is not None:
         where += f" and ({by}, p.post_id) < (%(at)s, %(id)s)"
         params |= {"at": after[0], "id": after[1]}

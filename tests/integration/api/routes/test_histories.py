@@ -60,7 +60,8 @@ def key(platform: Platform, name: str, wallet: str | None) -> dict[str, str]:
     if wallet:
         with platform.db.transaction() as conn:
             conn.execute(
-                "update creators set account = %s, has_wallet = true, account_name = null where id = %s",
+                "update creators set account = %s, has_wallet = true, account_name = null where"
+                " id = %s",
                 (bytes.fromhex(wallet[2:]), number),
             )
     return {"Authorization": f"Bearer {platform.key(name, ['read'], creator_id=number)}"}
