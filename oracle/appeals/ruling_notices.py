@@ -76,13 +76,11 @@ def _tell(conn: Connection, change: VerdictChange, now: datetime) -> None:
         "subject": subject,
         "verdict": VERDICTS[change.verdict],
         "since": day(change.at),
-        "why": why
-        or "it was decided at the contract; the reason's hash is"
-        f" 0x{(change.reason_hash or bytes(32)).hex()}",
+        "why": why or "it was decided at the contract, which keeps no words",
         "decider": wording.who(ruling.decided_by)
         if ruling and ruling.decided_by
         else "somebody who may rule at the contract",
-        "proof": f"transaction 0x{change.tx_hash.hex()}, block {change.block_number}"
+        "proof": f"in block {change.block_number} of the chain"
         if change.tx_hash
         else "nothing of it is on a chain",
         "link": f"/analyses/{analysis_id}",

@@ -72,7 +72,7 @@ def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
         "threshold": percent(analysis.threshold_bps),
         "certainty": f"the strength of the match is {analysis.tier}." if analysis.tier else None,
         "viewer_link": f"/analyses/{analysis_id}",
-        "appeal_link": f"/analyses/{analysis_id} or POST /v1/appeals",
+        "appeal_link": f"/analyses/{analysis_id}#appeal",
         "appeal_end": day(analysis.decided_at + APPEAL_WITHIN) if analysis.decided_at else None,
         "decider": _decider(analysis, review),
         "case": analysis_id.hex,
@@ -95,7 +95,7 @@ def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
                 if nearest
                 else "none that says anything",
                 "would_help": wording.would_help(review.reason, analysis.media_type),
-                "review_link": f"POST /v1/reviews/{review.id}/statement",
+                "review_link": f"/analyses/{analysis_id}#review",
                 "decide_by": day(review.decide_by),
                 "otherwise": "it counts as original"
                 if at_deadline(review.reason) is Verdict.ORIGINAL

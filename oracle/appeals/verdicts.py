@@ -265,7 +265,7 @@ def _why_not(conn: Connection, analysis: Analysis) -> str:
         words = in_words(cost_of(Verdict.UNDECIDED, held_bps=review.held_bps))
         return (
             f"Nothing is decided yet. {words} A person decides by {day(review.decide_by)}: say"
-            f" what helps at /v1/reviews/{review.id}/statement."
+            f" what helps at /analyses/{analysis.id}#review."
         )
     changes = stored_rulings.changes(conn, analysis.post_id)
     verdict = Verdict(changes[-1].verdict if changes else analysis.verdict)
@@ -581,5 +581,5 @@ def _with_dispute(
 
 def _subject(conn: Connection, analysis: Analysis) -> str:
     if analysis.work_id is None:  # erased since
-        return f"post 0x{analysis.post_id.hex()[:12]}…"
+        return "a post without a title"
     return f'"{work_name(works.get_work(conn, analysis.work_id))}"'

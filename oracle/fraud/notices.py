@@ -97,10 +97,12 @@ def send_hold(conn: Connection, alert: Alert, now: datetime, *, whole: bool) -> 
             "reviewer": "No person has looked at it yet."
             if automatic
             else f"{wording.who(alert.frozen_by or RULES)} looked at it.",
-            "record_days": RECORD_DAYS,
-            "reviewed": reviewed,
-            "overturned": overturned,
-            "unproven": unproven,
+            "track_record": (
+                f"In the last {RECORD_DAYS} days {overturned} of {reviewed} such holds that were"
+                f" reviewed turned out wrong; {unproven} ended without a review and prove nothing."
+            )
+            if reviewed
+            else f"No such hold was reviewed in the last {RECORD_DAYS} days.",
             "deadline": day(alert.frozen_until) if alert.frozen_until else None,
             "appeal_link": f"/fraud_alerts/{alert.id}",
             "appeal_end": day(now + APPEAL_WITHIN),

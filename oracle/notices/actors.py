@@ -6,6 +6,14 @@ REANALYSIS = "the oracle's re-analysis"
 CONTRACT = "contract"  # whoever may decide there; or its case follows
 AUTOMATIC = frozenset({RULES, MACHINE, REANALYSIS})  # of those no person
 
+# As a sentence says it: "… decided this", "by …".
+NAMES = {
+    RULES: "an automatic rule",
+    MACHINE: "the oracle",
+    REANALYSIS: "the oracle",
+    CONTRACT: "an arbiter at the contract",
+}
+
 
 def creator_actor(handle: str) -> str:
     """Return the actor for a creator who acts for itself."""
@@ -29,4 +37,4 @@ def display_name(actor: str) -> str:
         return f"the creator {name}"
     if kind == "key" and name:
         return name
-    return "the rules, automatically" if actor == RULES else actor
+    return NAMES.get(actor.split(" ")[0] if kind.startswith(CONTRACT) else actor, actor)

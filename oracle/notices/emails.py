@@ -1,5 +1,6 @@
 """Notices by e-mail, over a server of the operator's (SMTP), beside the inbox and webhooks."""
 
+import re
 import smtplib
 import ssl
 import threading
@@ -23,6 +24,8 @@ TIMEOUT_S = 20.0
 AT_ONCE, LEASE = 20, timedelta(minutes=10)
 LOOK_EVERY_S = 2.0
 TRIES, FIRST_RETRY, MAX_RETRY = 10, timedelta(minutes=1), timedelta(hours=6)
+# Paths of the pages that notices name.
+PATH = re.compile(r"(?<![\w/.])/(?:analyses|appeals|fraud_alerts|creators|licences)\b[\w/#-]*")
 BODY = "{body}\n\n--\nYou find this notice, and what you can do about it, at {link}\n"
 
 
@@ -52,7 +55,8 @@ def compose(notice: Email, address: str, server: MailServer) -> EmailMessage:
     mail["Message-ID"] = f"<{notice.id}@{server.sender.rpartition('@')[2].rstrip('>')}>"
     mail["Auto-Submitted"] = "auto-generated"
     link = f"{server.base_url.rstrip('/')}/messages/{notice.id}"
-    mail.set_content(BODY.format(body=notice.body, link=link))
+    body = PATH.sub(lambda found: server.base_url.rstrip("/") + found[0], notice.body)
+    mail.set_content(BODY.format(body=body, link=link))
     return mail
 
 

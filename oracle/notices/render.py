@@ -20,7 +20,10 @@ from storage.database import Connection
 
 @dataclass(frozen=True)
 class Notice:
-    """A rendered notice. `sha256` is over subject and body; it goes on chain with a freeze."""
+    """A rendered notice.
+
+    `sha256` is over subject, body and technical facts; it goes on chain with a freeze.
+    """
 
     template: Template
     subject: str
@@ -30,9 +33,9 @@ class Notice:
 
 
 def slots(template: Template) -> set[str]:
-    """Return the names of the facts that a notice states."""
+    """Return the names of the facts that a notice rests on: those it states, and technical ones."""
     parsed = string.Formatter().parse(template.subject + template.body)
-    return {name for _, name, _, _ in parsed if name is not None}
+    return {name for _, name, _, _ in parsed if name is not None} | set(template.technical)
 
 
 def render(template: Template, facts: Mapping[str, Any]) -> Notice:
@@ -44,7 +47,8 @@ def render(template: Template, facts: Mapping[str, Any]) -> Notice:
         )
     texts = {name: _text(facts[name]) for name in slots(template)}
     subject, body = template.subject.format(**texts), template.body.format(**texts)
-    digest = hashlib.sha256(f"{subject}\n\n{body}".encode()).digest()
+    whole = [subject, body, *(f"{name}: {texts[name]}" for name in template.technical)]
+    digest = hashlib.sha256("\n\n".join(whole).encode()).digest()
     return Notice(
         template, subject, body, {name: facts[name] for name in sorted(slots(template))}, digest
     )

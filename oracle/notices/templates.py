@@ -14,6 +14,8 @@ class Template:
     version: int
     subject: str
     body: str
+    # Facts that are kept and hashed with it, and are no text for a creator.
+    technical: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -22,8 +24,8 @@ class Template:
 
 HOLD = Template(
     "payout_hold",
-    3,
-    "Money from {subject} waits",
+    4,
+    "Payout on hold: {subject}",
     """{what_waits} waits since {frozen_at}, {held} so far. It is not taken away. \
 {other_money}
 
@@ -33,21 +35,20 @@ Seen between {seen_from} and {seen_until}.
 What this does not mean: somebody else may have caused it. We have not decided that you did.
 
 How it was found: rule "{rule}" (version {thresholds_version}), {means}. {reviewer} \
-In the last {record_days} days {overturned} of {reviewed} such holds that were reviewed turned \
-out wrong; {unproven} ended without a review and prove nothing.
+{track_record}
 
 What you can do: nothing, and it is decided by {deadline}. If nobody has decided by then, the \
 money is free again. \
 Or tell us more: {appeal_link}. It is free of charge, until {appeal_end}. Useful would be \
 {evidence_hints}.
 
-Case {case}. What we rely on: {clause}. All data this rests on: {data_link}. Our log stood at \
-{log_head}.
+Case {case}. What we rely on: {clause}.
 """,
+    technical=("data_link", "log_head"),
 )
 NOT_COUNTED = Template(
     "not_counted",
-    1,
+    2,
     "Some views of {subject} do not count",
     """Some views or reactions of {subject} do not count, neither for its grade nor where it is \
 paid by views. No money waits because of it, and all else counts as before.
@@ -63,8 +64,9 @@ looked at it yet.
 What you can do: nothing. Or tell us that people were behind them: {appeal_link}. It is free of \
 charge, until {appeal_end}. Useful would be {evidence_hints}.
 
-Case {case}. All data this rests on: {data_link}.
+Case {case}.
 """,
+    technical=("data_link",),
 )
 UPHELD = Template(
     "hold_upheld",
@@ -147,8 +149,8 @@ Appeal {appeal}.
 )
 COPY_FOUND = Template(
     "copy_found",
-    2,
-    "{subject} matches an earlier work",
+    3,
+    "Copyright match: {subject}",
     """{subject} matches "{original}" by {owner}, first registered here on {registered_at}. From \
 {decided_at} on \
 {redirect} of what it earns goes to {owner}; you keep the rest. Its bonus is half of an \
@@ -203,8 +205,8 @@ Decided {decider}. Case {case}.
 )
 OWN_COPY = Template(
     "own_copy",
-    1,
-    "{subject} repeats your own earlier work",
+    2,
+    "Match with your own work: {subject}",
     """{subject} matches "{original}", which you registered here on {registered_at}. Since \
 {decided_at} its bonus is half of an original's. No share of what it earns goes to anybody else, \
 and your post stays up.
@@ -221,8 +223,8 @@ Decided {decider}. Case {case}.
 )
 UNDECIDED = Template(
     "undecided",
-    2,
-    "It is not decided yet whether {subject} is original",
+    3,
+    "Under review: {subject}",
     """{explanation}
 
 Money: {money}

@@ -6,13 +6,13 @@ from storage.works.works import Work
 
 
 def name_of(conn: Connection, subject: str, post_id: bytes | None, creator: str) -> str:
-    """Return a post's title in quotes, or the start of its id; for an account its name."""
+    """Return a post's title in quotes, or that it has none; for an account its name."""
     if subject == "creator" or post_id is None:
         return f"your account {creator}"
     title = (find_title(conn, post_id) or "").strip()
-    return f'"{title}"' if title else f"post 0x{post_id.hex()[:12]}…"
+    return f'"{title}"' if title else "a post without a title"
 
 
 def work_name(work: Work) -> str:
-    """Return a work's file name, or its id where that is blank, so that no notice lacks a name."""
-    return (work.file_name or "").strip() or f"work {work.id}"
+    """Return a work's title or file name; no notice lacks a name."""
+    return (work.title or work.file_name or "").strip() or f"{work.media_type} without a title"

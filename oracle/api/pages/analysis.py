@@ -24,13 +24,14 @@ from oracle.api.pages.rendering import show
 from oracle.api.parties import unerased
 from oracle.api.ranges import stored_media
 from oracle.api.routes.analyses import load_view
+from oracle.api.routes.reviews import review_view
 from oracle.api.schemas.analyses import Neighbour
 from oracle.api.services import Services, ServicesDep
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.errors import NothingToAppeal, TooLate
 from oracle.errors import Busy
 from oracle.notices import wording
-from storage.cases import appeals
+from storage.cases import appeals, reviews
 from storage.cases.appeals import Appeal
 from storage.database import Connection
 from storage.errors import NotFound
@@ -56,6 +57,9 @@ def show_analysis(
         analysis = analyses.get(conn, analysis_id)
         appeal = appeals.find_of_analysis(conn, analysis_id)
         may_appeal = may_appeal_verdict(conn, caller, analysis, appeal)
+        review = reviews.find_of_analysis(conn, analysis_id)
+        if review and (review.status != "open" or caller.creator_id != review.creator_id):
+            review = None  # it is told to its creator, while it can still help
     evidence = analysis.evidence
     matches = (
         {match["work"]["id"]: match for match in json.loads(evidence).get("matches", [])}
@@ -77,6 +81,7 @@ def show_analysis(
         appeal=appeal if appeal and _may_see(caller, appeal) else None,
         may_appeal=may_appeal,
         ground=ground,
+        review=review_view(review) if review and caller.creator_id is not None else None,
         base_bps=analysis.base_redirect_bps,
         grounds={name: wording.GROUNDS[name] for name in wording.ORIGINALITY_GROUNDS},
     )

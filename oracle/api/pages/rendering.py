@@ -1,9 +1,11 @@
 """The template environment of the pages, with filters for numbers and codes."""
 
+import re
 from datetime import datetime
 
 import jinja2
 from babel.dates import format_datetime
+from markupsafe import Markup, escape
 
 from oracle.api.access import Caller
 from oracle.api.languages import VIEWER, Viewer, gettext, local, viewer_of
@@ -11,6 +13,16 @@ from oracle.api.pages.match_drawings import clock
 from oracle.notices import wording
 from oracle.payouts.statement import dollars
 from oracle.rules.explain import percent
+
+# Paths in the text of notices, and what is said in their place.
+PATH = re.compile(r"/(analyses|appeals|fraud_alerts|creators|licences)(?:/[\w-]+)?(?:#\w+)?")
+PAGES = {
+    "analyses": "the page of the verdict",
+    "appeals": "the page of the appeal",
+    "fraud_alerts": "the page of the case",
+    "creators": "the dashboard",
+    "licences": "your licences",
+}
 
 
 def long_day(at: datetime) -> str:
@@ -22,6 +34,16 @@ def long_day(at: datetime) -> str:
 def moment(at: datetime) -> str:
     """Format a moment briefly, in the time zone of who looks."""
     return f"{local(at):%Y-%m-%d %H:%M} {local(at).tzname()}"
+
+
+def linked(text: str) -> Markup:
+    """Turn paths of ours in a text into links; what is no path stays text."""
+    return Markup(PATH.sub(_link, str(escape(text))))
+
+
+def _link(found: re.Match[str]) -> str:
+    words = gettext(PAGES.get(found[1], "this page"))
+    return f'<a href="{found[0]}">{words}</a>'
 
 
 def time_left(until: datetime, now: datetime) -> str:
@@ -50,6 +72,7 @@ templates.filters |= {
     "did": wording.step,
     "dollars": dollars,
     "left": time_left,
+    "linked": linked,
     "percent": percent,
     "who": wording.who,
 }

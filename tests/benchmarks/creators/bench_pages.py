@@ -57,7 +57,8 @@ with paid as (
     insert into ledger_transactions (kind, post_id, week, facts, booked_at)
     select 'pay', post_id, (date_trunc('week', now()) - w * interval '1 week')::date,
         '{"base_minor": 500, "bonus_minor": 0, "bonus_bps": 0, "verdict": "original", "grade": "C",
-        "score_bps": 5500, "redirect_bps": 0}', now() - w * interval '1 week'
+        "score_bps": 5500, "redirect_bps": 0, "frozen": false, "contested": false}',
+        now() - w * interval '1 week'
     from posts, generate_series(1, 3) w
     returning id, post_id
 )

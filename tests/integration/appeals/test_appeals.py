@@ -444,9 +444,9 @@ def test_a_blank_file_name_keeps_no_letter_from_being_written(quarrel: Quarrel, 
     with quarrel.db.transaction() as conn:
         conn.execute("update works set file_name = %s", (name,))
     assert verdict_notices.send_due(quarrel.db, NOW) == 3
-    assert f"work {quarrel.original}" in quarrel.notices_sent(quarrel.poster)["copy_found"]
+    assert "without a title" in quarrel.notices_sent(quarrel.poster)["copy_found"]
     quarrel.appeal()
-    assert f"work {quarrel.original}" in quarrel.notices_sent(quarrel.owner)["appeal_other_side"]
+    assert "without a title" in quarrel.notices_sent(quarrel.owner)["appeal_other_side"]
 
 
 def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(

@@ -148,7 +148,7 @@ def test_the_creator_of_what_is_undecided_hears_what_waits_what_helps_and_how_it
     assert notice.kind == "undecided"
     assert "100 % of what it earns waits" in notice.body and "not taken away" in notice.body
     assert "by alice, 100 % similar" in notice.body
-    assert f"POST /v1/reviews/{review.id}/statement" in notice.body
+    assert f"/analyses/{review.analysis_id}#review" in notice.body
     with pytest.raises(NothingToAppeal, match=r"decided yet\. 100 % of what it earns waits"):
         _appeal(doubt.db, {"analysis_id": str(doubt.analysis)}, "bob")
     appeals_reviews.lapse_due(doubt.db, review.decide_by)
