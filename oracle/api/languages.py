@@ -54,9 +54,9 @@ def catalogue(language: str) -> dict[str, str]:
         }
 
 
-def gettext(text: str) -> str:
-    """Return a text of the templates in the language of who looks."""
-    return catalogue(VIEWER.get().language).get(text, text)
+def gettext(text: str | None) -> str:
+    """Return a text, or a word that is shown, in the language of who looks; nothing stays nothing."""
+    return catalogue(VIEWER.get().language).get(text, text) if text else ""
 
 
 def local(moment: datetime) -> datetime:

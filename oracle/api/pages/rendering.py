@@ -10,10 +10,12 @@ from markupsafe import Markup, escape
 from oracle.api.access import Caller
 from oracle.api.languages import VIEWER, Viewer, gettext, local, viewer_of
 from oracle.api.pages.match_drawings import clock
+from oracle.api.translating import Translating
 from oracle.notices import wording
 from oracle.payouts.statement import dollars
 from oracle.rules.explain import percent
 
+DATES = {"en": "d MMMM yyyy, HH:mm", "de": "d. MMMM yyyy, HH:mm"}
 # Paths in the text of notices, and what is said in their place.
 PATH = re.compile(r"/(analyses|appeals|fraud_alerts|creators|licences)(?:/[\w-]+)?(?:#\w+)?")
 PAGES = {
@@ -27,13 +29,19 @@ PAGES = {
 
 def long_day(at: datetime) -> str:
     """Format a moment for people, in the language and time zone of who looks."""
-    shown = format_datetime(local(at), "d MMMM yyyy, HH:mm", locale=VIEWER.get().language)
+    language = VIEWER.get().language
+    shown = format_datetime(local(at), DATES.get(language, DATES["en"]), locale=language)
     return f"{shown} {local(at).tzname()}"
 
 
 def moment(at: datetime) -> str:
     """Format a moment briefly, in the time zone of who looks."""
     return f"{local(at):%Y-%m-%d %H:%M} {local(at).tzname()}"
+
+
+def said(text: str) -> Markup:
+    """Return a text of a template, markup and all, in the language of who looks."""
+    return Markup(gettext(text))
 
 
 def linked(text: str) -> Markup:
@@ -59,11 +67,9 @@ templates = jinja2.Environment(
     loader=jinja2.PackageLoader("oracle.api"),
     autoescape=True,
     trim_blocks=True,
-    extensions=["jinja2.ext.i18n"],
+    extensions=[Translating],
 )
-templates.install_gettext_callables(  # type: ignore[attr-defined]
-    gettext, lambda one, many, number: gettext(one if number == 1 else many), newstyle=True
-)
+templates.globals |= {"_": said, "word": gettext}
 templates.globals["language"] = lambda: VIEWER.get().language
 templates.filters |= {
     "clock": clock,
