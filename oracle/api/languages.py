@@ -55,7 +55,7 @@ def catalogue(language: str) -> dict[str, str]:
 
 
 def gettext(text: str | None) -> str:
-    """Return a text, or a word that is shown, in the language of who looks; nothing stays nothing."""
+    """Return a text or a word in the language of who looks; nothing stays nothing."""
     return catalogue(VIEWER.get().language).get(text, text) if text else ""
 
 

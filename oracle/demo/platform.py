@@ -20,7 +20,9 @@ from oracle.demo.pictures import sample_pictures
 from oracle.engagement import grades, grading_policy
 from oracle.errors import OracleError
 from oracle.fraud import alerts
+from oracle.fraud.detectors.signals import SignalName
 from oracle.fraud.detectors.thresholds import Thresholds
+from oracle.fraud.wording import RULES
 from oracle.notices.actors import creator_actor, key_actor
 from oracle.originality.intake import Intake, Upload
 from oracle.payouts import payments
@@ -32,6 +34,7 @@ from storage.fraud.alerts import NewAlert
 from storage.ledger import earnings, ledger, posts
 from storage.ledger.earnings import NewPay
 from storage.works import analyses, permissions, works
+from storage.works.facts import StatedFacts
 from storage.works.works import Work
 
 log = structlog.get_logger()
@@ -128,6 +131,7 @@ def _post(db: Database, intake: Intake, piece: Piece, content: bytes, now: datet
             size_bytes=len(content),
             file_name=piece.file,
             creator=piece.creator,
+            facts=StatedFacts(title=piece.title),
         )
         analysis_id = intake.submit(upload)
     until = time.monotonic() + WAIT_S
@@ -281,7 +285,7 @@ def _fraud(db: Database, work: Work, now: datetime) -> None:
             post_id=work.post_id,
             creator_id=work.creator_id,
             action="freeze",
-            reason="user_agents is beyond doubt by its own rule",
+            reason=f'"{RULES[SignalName.USER_AGENTS]}" is beyond doubt by its own rule',
             score_bps=9_000,
             signals=[signal],
             thresholds_version=thresholds.current(conn, Thresholds().to_json()).version,

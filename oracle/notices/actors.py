@@ -9,6 +9,7 @@ AUTOMATIC = frozenset({RULES, MACHINE, REANALYSIS})  # of those no person
 # As a sentence says it: "… decided this", "by …".
 NAMES = {
     RULES: "an automatic rule",
+    "oracle": "the oracle",
     MACHINE: "the oracle",
     REANALYSIS: "the oracle",
     CONTRACT: "an arbiter at the contract",

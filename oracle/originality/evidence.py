@@ -396,5 +396,5 @@ def _source(source: SourceMatch) -> dict[str, Any]:
 
 def called(work: Work) -> str:
     """How a work is called in sentences."""
-    name = work.file_name or f"work {work.id}"
+    name = work.title or work.file_name or f"work {work.id}"
     return f"{name}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
