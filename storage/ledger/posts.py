@@ -232,9 +232,10 @@ def reach(conn: Connection, creator_id: int) -> Reach:
         "select count(*), coalesce(sum((raw->>'views')::bigint), 0)::bigint,"
         " coalesce(sum((qualified->>'views')::bigint), 0)::bigint,"
         " (array_agg(audience order by published_at desc) filter (where audience is not null))[1],"
-        " max(published_at) filter (where audience is not null), (select min(t.week) from"
+        " max(published_at) filter (where audience is not null), (select t.week from"
         " ledger_postings l join ledger_transactions t on t.id = l.transaction_id where"
-        " l.creator_id = any(rows_of_creator(%(creator)s)) and l.bucket <> 'budget')"
+        " l.creator_id = any(rows_of_creator(%(creator)s)) and l.bucket <> 'budget'"
+        " order by l.transaction_id limit 1)"
         " from posts left join engagement_counts using (post_id) where creator_id = %(creator)s",
         {"creator": creator_id},
     ).fetchone()
