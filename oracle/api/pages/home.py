@@ -127,6 +127,11 @@ def signed_in(answer: Response, request: Request, secret: str) -> Response:
     return answer
 
 
+@router.get("/guides", response_class=HTMLResponse)
+def guides(caller: Visitor) -> str:
+    return show("guides.html", caller)
+
+
 @router.get("/docs", response_class=HTMLResponse)
 def docs() -> str:
     return show("docs.html", None)

@@ -23,6 +23,7 @@ PAGES = (
     (None, "/"),
     (None, "/check"),
     (None, "/sign-in"),
+    (None, "/guides"),
     (None, "/no-such-page"),
     (None, "/creators/maya"),
     ("maya", "/"),
