@@ -2,12 +2,13 @@
 
 import threading
 from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse
 
-from oracle.api.access import Caller, Visitor, require_same_site
+from oracle.api.access import Caller, Uploader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.services import Services, ServicesDep
 from oracle.demo import platform
@@ -32,9 +33,10 @@ def is_filling() -> bool:
 
 
 @router.post("/demo")
-def fill(services: ServicesDep, request: Request, caller: Visitor) -> RedirectResponse:
+def fill(
+    services: ServicesDep, caller: Uploader, sample: Annotated[Literal["platform"], Form()]
+) -> RedirectResponse:
     """Begin to fill it; the first page says how far it is."""
-    require_same_site(request)
     if services.settings.http.keys_required and not caller.may("admin"):
         raise KeyRequired("The operator fills it.")
     if not may_fill(services, caller) or not _filling.acquire(blocking=False):
@@ -48,5 +50,6 @@ def fill(services: ServicesDep, request: Request, caller: Visitor) -> RedirectRe
         finally:
             _filling.release()
 
+    log.info("demo.began", sample=sample, by=caller.name)
     threading.Thread(target=work, name="demo", daemon=True).start()
     return RedirectResponse("/", status_code=303)

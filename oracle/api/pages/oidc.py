@@ -73,5 +73,7 @@ def callback(services: ServicesDep, request: Request, _: Anyone) -> Response:
 
 def _provider(services: Services, request: Request) -> Provider:
     oidc = services.settings.oidc
+    if oidc.issuer is None:
+        raise NotFound("This oracle knows no OpenID provider; sign in with a key.")
     base = oidc.base_url or str(request.base_url)
     return Provider(oidc, f"{base.rstrip('/')}/oidc/callback")

@@ -137,6 +137,7 @@ def test_no_route_takes_more_than_it_needs_whoever_sends_it(strict: FastAPI) -> 
         "/v1/shared-sources": 2_000_000,
         "/api/engagement": 32 * 2**20,
         "/api/earnings": 8 * 2**20,
+        "/v1/histories": 8 * 2**20,
         f"/v1/appeals/{ANY}/attachments": 20 * 2**20,
         f"/appeals/{ANY}/file": 20 * 2**20,
         f"/analyses/{ANY}/appeal": 20 * 2**20,
