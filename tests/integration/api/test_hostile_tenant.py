@@ -38,6 +38,9 @@ PRIVATE = {
     "wallet_transactions": "creator_id = %(id)s",
     "work_corrections": "work_id in (select id from works where creator_id = %(id)s)",
     "permissions": "owner_id = %(id)s",
+    "creator_preferences": "creator_id = %(id)s",
+    "dashboard_visits": "creator_id = %(id)s",
+    "imported_histories": "creator_id = %(id)s",
 }
 
 
