@@ -83,6 +83,8 @@ def _tell(conn: Connection, change: VerdictChange, now: datetime) -> None:
         "proof": f"in block {change.block_number} of the chain"
         if change.tx_hash
         else "nothing of it is on a chain",
+        "reason_hash": f"0x{change.reason_hash.hex()}" if change.reason_hash else "none",
+        "transaction": f"0x{change.tx_hash.hex()}" if change.tx_hash else "none",
         "link": f"/analyses/{analysis_id}",
     }
     share = f"{percent(change.redirect_bps)} of what it earns"

@@ -254,7 +254,7 @@ Decided {decider}. What was found: {viewer_link}. Case {case}.
 )
 VERDICT_CHANGED = Template(
     "verdict_changed",
-    1,
+    2,
     "{subject} counts as {verdict} now",
     """Since {since} {subject} counts as {verdict}.
 
@@ -264,6 +264,7 @@ Why: {why}
 
 Decided by {decider}; {proof}. The verdicts in order: {link}.
 """,
+    technical=("transaction", "reason_hash"),
 )
 VETOED = Template(
     "decision_vetoed",

@@ -145,10 +145,10 @@ class Courthouse:
 
     # What can be read
 
-    def inbox(self, creator: str, kind: str) -> list[str]:
-        """A creator's notices of a kind, the newest first."""
+    def inbox(self, creator: str, kind: str, part: str = "body") -> list[Any]:
+        """A part of a creator's notices of a kind, the newest first."""
         found = self.get("/v1/messages", creator=creator)["messages"]
-        return [message["body"] for message in found if message["kind"] == kind]
+        return [message[part] for message in found if message["kind"] == kind]
 
     def money(self, creator: str) -> tuple[int, int]:
         """Cents that a creator may take out, and that wait: as the ledger has it."""

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from starlette.testclient import TestClient
@@ -163,10 +164,10 @@ class ChainQuarrel:
             page = messages.page(conn, creator_id)
         return [message.kind for message in reversed(page)]
 
-    def letter(self, creator_id: int, kind: str) -> str:
+    def letter(self, creator_id: int, kind: str, part: str = "body") -> Any:
         with self.platform.db.transaction() as conn:
             page = messages.page(conn, creator_id)
-        return next(message.body for message in page if message.kind == kind)
+        return next(getattr(message, part) for message in page if message.kind == kind)
 
     def calls(self) -> list[tuple[str, str, str | None]]:
         """Sender, status and error of every call, in order."""

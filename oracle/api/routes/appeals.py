@@ -323,6 +323,7 @@ def _message(message: Message) -> dict[str, Any]:
         "kind": message.kind,
         "subject": message.subject,
         "body": message.body,
+        "facts": dict(message.facts),
         "created_at": message.created_at,
         "read_at": message.read_at,
         "alert_id": message.alert_id,

@@ -156,7 +156,8 @@ def test_a_ruling_by_others_on_chain_is_read_back(
     assert (now["in_force"]["verdict"], now["in_force"]["decided_by"]) == ("original", "contract")
     assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
     assert quarrel.platform.totals(quarrel.bob).available == CENTS
-    assert digest("it is older").hex() in quarrel.letter(quarrel.bob, "verdict_changed")
+    facts = quarrel.letter(quarrel.bob, "verdict_changed", "facts")
+    assert facts["reason_hash"] == "0x" + digest("it is older").hex()
     assert platform.rows("select outcome, decided_by from appeals") == [
         ("granted", f"contract dispute {dispute}")
     ]

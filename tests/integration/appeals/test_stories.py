@@ -81,8 +81,8 @@ def ends_as(house: Courthouse, view: View, verdict: str, by: str) -> View:
         found = house.http.get(f"/v1/{kind}/{view['evidence_hash']}")
         assert found.is_success
     assert "0x" + hashlib.sha256(found.content).hexdigest() == view["evidence_hash"]
-    letters = [force["transaction"] in letter for letter in house.inbox("bob", "verdict_changed")]
-    assert letters.count(True) == 1
+    told = [facts["transaction"] for facts in house.inbox("bob", "verdict_changed", "facts")]
+    assert told.count(force["transaction"]) == 1
     assert house.held(view) == 0
     assert house.differences() == []
     failed = "select key, status, error_code from chain_calls where status <> 'final'"
@@ -211,8 +211,8 @@ def test_a_ruling_on_chain_by_somebody_else(house: Courthouse) -> None:
     house.wait(days=3, minutes=1)
     now = ends_as(house, post, "original", "contract")
     assert now["in_force"]["reason"] is None
-    (letter,) = house.inbox("alice", "verdict_changed")
-    assert digest("by hand").hex() in letter
+    (facts,) = house.inbox("alice", "verdict_changed", "facts")
+    assert facts["reason_hash"] == "0x" + digest("by hand").hex()
     assert house.claimable("alice") == house.money("alice")[0] == 0
 
 
