@@ -310,7 +310,7 @@ class FetchSettings(BaseModel, frozen=True):
     allow_private: bool = Field(
         default=False, description="Allow loopback and private addresses (development only)."
     )
-    timeout_s: float = Field(default=60.0, gt=0, description="For one fetch, redirects included.")
+    timeout_s: float = Field(default=120.0, gt=0, description="For one fetch, redirects included.")
     walrus_aggregator: str | None = Field(
         default=None, description="Base URL of a Walrus aggregator, for walrus:// URIs."
     )

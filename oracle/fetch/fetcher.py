@@ -45,7 +45,7 @@ class Fetcher:
         self,
         *,
         max_bytes: int,
-        timeout_s: float = 60.0,
+        timeout_s: float = 120.0,
         allow_private: bool = False,
         walrus_aggregator: str | None = None,
         gcs: Callable[[], Any] = new_reader,
