@@ -48,6 +48,11 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the process."""
+        return (self._process.returncode or 0) < 0
+
     async def wait(self) -> int:
         """Wait until the process ended and the rest of its output was printed.
 

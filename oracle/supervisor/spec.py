@@ -27,7 +27,8 @@ class ChildSpec:
         grace_s: How long it may take to end before it is killed.
         once: Not started again when it ends, however it ends; the tree goes on without it.
         max_failures: After so many failures in a row during the start the whole tree stops: what
-            never worked is set up wrongly. Later it is tried again for ever, and the others go on.
+            never worked is set up wrongly. Later it is tried again for ever, and the others go on,
+            as where something else killed it.
     """
 
     name: str

@@ -83,17 +83,20 @@ class Supervisor:
 
         `ready` is set when it is first ready.
         """
-        failures = 0
+        failures, set_up = 0, False
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            how = await self._run_once(spec, ready)
+            how, killed = await self._run_once(spec, ready)
             if spec.once:
                 ready.set()
                 self._say(spec.name, how)
                 await loop.create_future()  # a keeper stays until it is cancelled
-            failures = 1 if loop.time() - began > HEALTHY_AFTER_S else failures + 1
-            if failures >= spec.max_failures and not self._all_running:
+            healthy = loop.time() - began > HEALTHY_AFTER_S
+            failures = 1 if healthy else failures + 1
+            # What others killed, or what has worked, is not set up wrongly.
+            set_up = set_up or healthy or killed
+            if failures >= spec.max_failures and not (set_up or self._all_running):
                 self._say(
                     spec.name, f"{how}; given up after {failures} failures, stopping everything"
                 )
@@ -105,24 +108,26 @@ class Supervisor:
             self._note_down(spec.name, how)
             await asyncio.sleep(pause_s)
 
-    async def _run_once(self, spec: ChildSpec, ready: asyncio.Event) -> str:
-        """Run the child once. Returns: how it ended, in words."""
+    async def _run_once(self, spec: ChildSpec, ready: asyncio.Event) -> tuple[str, bool]:
+        """Run the child once. Returns: how it ended, in words, and whether others killed it."""
         try:
             async with self._starting:
                 child = await Child.start(spec, self._say)
                 self._running[spec.name] = child
         except OSError as exc:
-            return f"cannot be started: {exc}"
+            return f"cannot be started: {exc}", False
         self._say(spec.name, f"started, pid {child.pid}")
         self._note_down(spec.name, None)
         # Once the tree runs, a child that is not ready may be waiting for another that is down.
         if self._all_running or await child.wait_until_ready():
             ready.set()
-            how = describe_exit(await child.wait())
+            status = await child.wait()
+            how, killed = describe_exit(status), status < 0
         else:
+            killed = child.was_killed
             how = describe_exit(await child.stop()) + " before it was ready"
         del self._running[spec.name]
-        return how
+        return how, killed
 
     def _note_down(self, name: str, why: str | None) -> None:
         """Tell that a child is down, or with None that it runs."""

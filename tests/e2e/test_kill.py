@@ -37,8 +37,8 @@ KILLS = int(os.environ.get("ORACLE_KILLS", "12"))
 
 
 def part_of_oracle(stage: Stage, command: str) -> psutil.Process:
-    """The process `oracle <command>` of this tree."""
-    children = psutil.Process(stage.process.pid).children(recursive=True)
+    """The process `oracle <command>` of this tree; what it forks has its command line at first."""
+    children = psutil.Process(stage.process.pid).children()
     return next(child for child in children if child.cmdline()[-2:] == ["oracle", command])
 
 

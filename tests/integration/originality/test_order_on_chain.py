@@ -41,6 +41,7 @@ from storage.database import Database
 from storage.works import policies
 
 NOBODY = "0x" + "00" * 20
+PATIENCE_S = 900.0  # a busy machine takes a minute for a start, and ten seconds for each decision
 CONTESTED = ("undecided", "contested")
 ROUNDS = int(os.environ.get("ORACLE_ROUNDS", "20"))  # of each story in the campaign
 
@@ -174,6 +175,12 @@ class Stack:
             ).fetchone()
         return (str(row[0]), str(row[1])) if row else ("none", "none")
 
+    def wait_until_asked(self, path: str) -> None:
+        """Wait until a file's server is asked for it."""
+        wait_for(
+            lambda: any(asked == path for asked, _ in self.files.requests), timeout_s=PATIENCE_S
+        )
+
     def rest(self) -> None:
         """Wait until everything that was asked is read and decided, and judged again."""
         requests = int(self.client.hub_read("requestCount"))
@@ -188,7 +195,7 @@ class Stack:
             assert row is not None and row[2] == 0
             return bool(row[0] >= requests and row[1] == 0)
 
-        wait_for(resting, timeout_s=900)  # a busy machine takes ten seconds for each decision
+        wait_for(resting, timeout_s=PATIENCE_S)
 
 
 def jpeg(picture: Image.Image, quality: int) -> bytes:
@@ -359,7 +366,7 @@ def squatter(stack: Stack) -> None:
     content = stack.picture()
     path = f"/{stack.seed}.jpg"
     stack.ask("squatter", stack.files.put_status(path, 503))
-    wait_for(lambda: any(asked == path for asked, _ in stack.files.requests))
+    stack.wait_until_asked(path)
     stack.upload("victim", again(content, 90))
     stack.files.put(path, content)
     stack.rest()
@@ -381,10 +388,10 @@ def slow_server(stack: Stack) -> None:
     path = f"/{stack.seed}.jpg"
     stack.files.answers[path] = slowly
     stack.ask("victim", stack.files.url(path), content)
-    wait_for(lambda: any(asked == path for asked, _ in stack.files.requests))
+    stack.wait_until_asked(path)
     stack.upload("thief", again(content, 60))
     stack.upload("innocent", innocent)
-    wait_for(lambda: stack.verdict("innocent")[0] == "original")
+    wait_for(lambda: stack.verdict("innocent")[0] == "original", timeout_s=PATIENCE_S)
     stack.rest()
     assert stack.verdict("victim")[0] == "original"
     assert stack.verdict("thief") == ("derivative", "copy_of_earlier")

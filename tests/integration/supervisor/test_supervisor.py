@@ -137,6 +137,20 @@ def test_a_child_killed_ten_times_brings_nothing_down_and_comes_back(
     assert "middle | was killed by SIGKILL, 10 times in a row; starting it again in" in output
 
 
+def test_a_child_killed_during_the_start_is_not_given_up(start: Start, tmp_path: Path) -> None:
+    tree = start("told")
+    wait_for(lambda: "top started" in events(tmp_path))
+    for kill in range(6):
+        wait_for(lambda kill=kill: events(tmp_path).count("middle ready") == kill + 1)
+        os.kill(pid_of(tmp_path, "middle"), signal.SIGKILL)
+    (tmp_path / "go").touch()
+    wait_for(lambda: "top ready" in events(tmp_path))
+    wait_for(lambda: events(tmp_path).count("middle ready") == 7)
+    tree.send_signal(signal.SIGTERM)
+    output, _ = tree.communicate(timeout=30)
+    assert tree.returncode == 0, output
+
+
 def down(root: Path) -> dict[str, str]:
     said: dict[str, str] = json.loads((root / PROCESSES).read_text())["down"]
     return said

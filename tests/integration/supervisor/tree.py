@@ -30,6 +30,8 @@ def child(root: Path, name: str, behaviour: str) -> None:
     if behaviour == "crash":
         sys.exit(3)
     time.sleep(0.5 if behaviour == "slow" else 0)
+    while behaviour == "told" and not (root / "go").exists():
+        time.sleep(0.02)
     (root / f"{name}.ready").touch()
     note("ready")
     while True:
@@ -51,6 +53,7 @@ def main(root: Path, scenario: str) -> int:
     scenarios = {
         "good": [spec(root, "base", "slow"), spec(root, "middle"), spec(root, "top")],
         "quick": [spec(root, "base"), spec(root, "middle"), spec(root, "top")],
+        "told": [spec(root, "base"), spec(root, "middle"), spec(root, "top", "told")],
         "crash": [spec(root, "base"), spec(root, "hopeless", "crash", max_failures=2)],
         "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
         "once": [
@@ -63,7 +66,7 @@ def main(root: Path, scenario: str) -> int:
             ChildSpec(name="absent", argv=(str(root / "no-such-program"),), max_failures=1),
         ],
     }
-    if scenario == "quick":
+    if scenario in ("quick", "told"):
         # As often as a real tree in a minute; the pauses themselves are a unit test's.
         tree.backoff_s = lambda _failures: 0.05
     return Supervisor(
