@@ -12,7 +12,8 @@ import httpcore2
 from oracle.fetch.addresses import Resolver, check_addresses
 from oracle.fetch.errors import UriTimeout
 
-# The longest pause between two bytes; the deadline bounds the whole transfer.
+# The longest pause between two bytes of an answer. What a server needs to begin is bounded, as the
+# whole transfer is, by the deadline alone.
 MAX_SILENCE_S = 15.0
 # The time limit holds for each write. Small writes notice a peer that reads a byte at a time.
 WRITE_BYTES = 4096
@@ -28,12 +29,16 @@ class Deadline:
     def after(cls, seconds: float) -> "Deadline":
         return cls(time.monotonic() + seconds)
 
-    def limit_s(self) -> float:
-        """Return how long the next operation may take. Raises: UriTimeout if no time is left."""
+    def left_s(self) -> float:
+        """Return how much time is left. Raises: UriTimeout if none is."""
         left_s = self.at - time.monotonic()
         if left_s <= 0:
             raise UriTimeout
-        return min(left_s, MAX_SILENCE_S)
+        return left_s
+
+    def limit_s(self) -> float:
+        """Return how long the next operation may take. Raises: UriTimeout if no time is left."""
+        return min(self.left_s(), MAX_SILENCE_S)
 
 
 class CheckedBackend(httpcore2.NetworkBackend):
@@ -78,9 +83,13 @@ class DeadlineStream(httpcore2.NetworkStream):
     def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._answers = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.limit_s())
+        limit_s = self._deadline.limit_s() if self._answers else self._deadline.left_s()
+        read = self._stream.read(max_bytes, limit_s)
+        self._answers = True
+        return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), WRITE_BYTES):

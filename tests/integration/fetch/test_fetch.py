@@ -3,8 +3,10 @@
 import hashlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from oracle.fetch import (
     UriTimeout,
     UriTooLarge,
     UriUnreachable,
+    network,
 )
 from storage.blobs import BlobStoreUnavailable
 
@@ -136,6 +139,35 @@ def test_a_connection_that_breaks_off_is_not_a_whole_file(
     fetcher: Fetcher, file_server: FileServer, into: Path
 ) -> None:
     fails(fetcher, file_server.put_cut_short("/cut", CONTENT[:5000], 9000), into, UriUnreachable)
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_server_may_take_long_to_answer_but_not_within_its_answer(
+    file_server: FileServer, into: Path, monkeypatch: pytest.MonkeyPatch, begins: bool
+) -> None:
+    """Of a server that falls silent in the middle nothing more is expected."""
+    monkeypatch.setattr(network, "MAX_SILENCE_S", 0.5)
+    given_up = threading.Event()
+
+    def slowly(request: BaseHTTPRequestHandler) -> None:
+        if begins:
+            request.send_response(200)
+            request.end_headers()
+            request.wfile.flush()
+            given_up.wait(30)
+        else:
+            given_up.wait(1.0)
+            request.send_response(200)
+            request.end_headers()
+        request.wfile.write(CONTENT)
+
+    file_server.answers["/slow"] = slowly
+    fetcher = Fetcher(max_bytes=len(CONTENT), timeout_s=60.0, allow_private=True)
+    if begins:
+        fails(fetcher, file_server.url("/slow"), into, UriTimeout)
+        given_up.set()
+    else:
+        assert fetcher.fetch(file_server.url("/slow"), into).size_bytes == len(CONTENT)
 
 
 def test_a_server_that_drips_runs_out_of_time(file_server: FileServer, into: Path) -> None:
