@@ -46,13 +46,17 @@ class RetrySoon(RetryLater):
 
 class Backoff(BaseRetryStrategy):
     """Retry after 1, 2, 4 … 60 s, whatever the error: the job itself decides when to give up. What
-    only waits for its turn is tried every second.
+    only waits for its turn is tried every second. What is to be fetched comes after all that was
+    not tried yet: servers that are away or slow keep nobody else's from being asked.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        if isinstance(exception, RetrySoon):
-            return RetryDecision(retry_in={"seconds": 1})
-        return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
+        soon = isinstance(exception, RetrySoon)
+        priority = job.priority
+        if job.queue == FETCHES and priority > -LIVE_NUMBERS:
+            priority -= LIVE_NUMBERS
+        pause_s = 1 if soon else min(60, 2 ** min(job.attempts, 6))
+        return RetryDecision(retry_in={"seconds": pause_s}, priority=priority)
 
 
 @contextmanager

@@ -338,7 +338,7 @@ class WorkerSettings(BaseModel, frozen=True):
 
     concurrency: int = Field(default=2, ge=1, le=64, description="Analyses at once.")
     fetches: int = Field(
-        default=16, ge=1, le=256, description="Media of requests fetched at once, beside analyses."
+        default=32, ge=1, le=256, description="Media of requests fetched at once, beside analyses."
     )
     fetches_per_host: int = Field(
         default=4, ge=1, le=256, description="How many of them from one host."

@@ -8,7 +8,7 @@ import pytest
 from procrastinate.jobs import Job
 from procrastinate.utils import utcnow
 
-from oracle.jobs import Backoff, RetryLater, RetrySoon
+from oracle.jobs import FETCHES, LIVE_NUMBERS, Backoff, RetryLater, RetrySoon
 from oracle.originality.turns import HostTurns, KeptExtractions
 
 NOW = datetime.now(UTC)
@@ -46,6 +46,27 @@ def test_a_missed_turn_is_tried_again_at_once_however_often() -> None:
     job = Job(id=1, queue="fetch", lock=None, queueing_lock=None, task_name="analyse", attempts=9)
     assert wait_s(missed.value, job) <= 1
     assert wait_s(RetryLater("away"), job) > 50
+
+
+def test_what_was_asked_in_vain_comes_after_what_was_not_asked_yet() -> None:
+    first, last = -1, 1 - LIVE_NUMBERS  # priorities of the first and of the last live work
+    job = Job(
+        id=1,
+        queue=FETCHES,
+        lock=None,
+        queueing_lock=None,
+        task_name="analyse",
+        priority=first,
+        attempts=1,
+    )
+    for error in (RetryLater("away"), RetrySoon("busy")):
+        again = Backoff().get_retry_decision(exception=error, job=job)
+        assert again.priority is not None and -(2**31) <= again.priority < last
+        job = job.evolve(priority=again.priority)
+    waiting = Job(
+        id=2, queue="image", lock=None, queueing_lock=None, task_name="analyse", priority=first
+    )
+    assert Backoff().get_retry_decision(exception=error, job=waiting).priority == first
 
 
 def wait_s(error: Exception, job: Job) -> float:
