@@ -40,7 +40,7 @@ FOREIGN_SIDES = 3
 # Shares of what both pictures show, of which either alone means one template filled in twice: marks
 # in place of other marks, and what fills outlines that both have. Filters and warps leave less. In
 # a film, what fills outlines must be more: its subtitles change anyway.
-TEMPLATE_INK, TEMPLATE_FILL, REFILLED = 0.0012, 0.03, 0.06
+TEMPLATE_INK, TEMPLATE_FILL, REFILLED = 0.0008, 0.03, 0.06
 # Beyond either, little but the template is common: of what both show, filled in anew; and of what
 # agrees, pictorial, where flat cards and frames have 0.16 at most and photographs 0.44 or more.
 MOSTLY_FILLED, MOSTLY_FLAT = 0.2, 0.25

@@ -198,11 +198,11 @@ def test_a_filter_over_everything_exchanges_nothing() -> None:
     ("ink", "fill", "template"),
     [
         (0.0, 0.0, False),
-        (0.001, 0.0, False),
-        (0.0015, 0.0, True),
+        (0.0006, 0.0, False),
+        (0.001, 0.0, True),
         (0.0, 0.028, False),
         (0.0, 0.04, True),
-        (0.0008, 0.02, True),
+        (0.0004, 0.02, True),
     ],
 )
 def test_either_kind_of_exchange_makes_a_template(ink: float, fill: float, template: bool) -> None:
