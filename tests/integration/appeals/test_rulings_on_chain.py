@@ -83,7 +83,8 @@ def test_a_granted_appeal_moves_the_money_of_creators_without_wallets(
         assert quarrel.inbox(creator).count("verdict_changed") == 1
     letter = quarrel.letter(quarrel.bob, "verdict_changed")
     assert "$60.00 that waited has been paid out" in letter
-    assert now["in_force"]["transaction"] in letter
+    facts = quarrel.letter(quarrel.bob, "verdict_changed", "facts")
+    assert now["in_force"]["transaction"] == facts["transaction"]
     quarrel.drive(2)
     assert quarrel.inbox(quarrel.bob).count("verdict_changed") == 1
     assert all(status == "final" for _, status, _ in quarrel.calls())

@@ -121,8 +121,8 @@ def test_an_appeal_by_a_creator_without_a_wallet(house: Courthouse) -> None:
     assert house.money("bob") == (2 * CENTS - coffee, coffee)
     assert house.claimable("bob") == 2 * CENTS - coffee
     assert (house.money("alice")[0], house.claimable("alice")) == (0, 0)
-    (letter,) = house.inbox("alice", "verdict_changed")
-    assert now["in_force"]["transaction"] in letter
+    (facts,) = house.inbox("alice", "verdict_changed", "facts")
+    assert now["in_force"]["transaction"] == facts["transaction"]
     # The record of the day before is on chain, for everybody.
     record = house.http.get("/v1/record").json()
     anchored = record["anchors"][0]
@@ -169,8 +169,8 @@ def test_a_claim_by_a_creator_who_was_missed(house: Courthouse) -> None:
     gained = house.money("alice")[0]
     temple = gained - CENTS // 2  # whose window is over as well
     assert temple > 0 and house.claimable("alice") == gained
-    (letter,) = house.inbox("alice", "verdict_changed")
-    assert now["in_force"]["transaction"] in letter
+    (facts,) = house.inbox("alice", "verdict_changed", "facts")
+    assert now["in_force"]["transaction"] == facts["transaction"]
 
 
 def test_an_undecided_that_a_person_ends(house: Courthouse) -> None:
