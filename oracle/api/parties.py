@@ -86,15 +86,6 @@ def check_side(caller: Caller, *creator_ids: int | None) -> None:
         raise NotYourCase
 
 
-def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
-    """Check that a reviewer's key does not belong to a side of the case. Raises: NotAllowed."""
-    if caller.creator_id is not None and caller.creator_id in creator_ids:
-        raise NotAllowed(
-            f"The key {caller.name!r} belongs to a side of this case; another reviewer has to"
-            " decide."
-        )
-
-
 def unerased(work: Work) -> Work:
     """Return the work if it was not erased. Raises: NotFound."""
     if work.erased_at is not None:

@@ -16,10 +16,11 @@ from oracle.appeals.errors import (
     StepNotPossible,
     TooManyClaims,
 )
+from oracle.appeals.neutral import check_neutral
 from oracle.appeals.verdicts import ANSWER_WITHIN, ORIGINALITY_WITHIN
 from oracle.jobs import Jobs
 from oracle.notices import templates, wording
-from oracle.notices.actors import MACHINE, RULES, creator_actor
+from oracle.notices.actors import MACHINE, RULES
 from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import work_name
 from oracle.originality.attestation import account_of
@@ -130,7 +131,8 @@ def decide_claim(
         similarity_bps: How close the two are, where a person saw what the judge did not prove;
             what was measured counts where it is left out.
         bad_faith: Whether a refused claim was made against better knowledge.
-    Raises: NotYourCase, AccuserCannotDecide, StepNotPossible, SimilarityNeeded, MissingFact.
+    Raises: NotYourCase, ConflictOfInterest, AccuserCannotDecide, StepNotPossible,
+        SimilarityNeeded, MissingFact.
     """
     claim = appeals.get(conn, claim_id, lock=True)
     if claim.kind != "claim" or claim.analysis_id is None or claim.earlier_work_id is None:
@@ -141,9 +143,7 @@ def decide_claim(
     assert analysis.work_id is not None
     work = works.get_work(conn, analysis.work_id)
     earlier = works.get_work(conn, claim.earlier_work_id)
-    sides = {creator_actor(side.creator) for side in (work, earlier) if side.creator is not None}
-    if actor in sides:
-        raise NotYourCase("Neither side of a claim can decide it.")
+    check_neutral(conn, actor, work.creator_id, earlier.creator_id)
     vetoed = stored_rulings.was_vetoed(conn, analysis.post_id, actor)
     if vetoed or actor == claim.first_decider:
         raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")

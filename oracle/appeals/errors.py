@@ -29,6 +29,12 @@ class NotYourCase(NotAllowed):
     code = "not_your_case"
 
 
+class ConflictOfInterest(NotAllowed):
+    """Who has a stake in a case cannot decide it: somebody else has to."""
+
+    code = "conflict_of_interest"
+
+
 class TooLate(Conflict):
     """The time for this is over."""
 

@@ -1,6 +1,5 @@
 """Undecided verdicts end: a person without a part in it decides, or the rule at the deadline."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,7 +8,8 @@ from uuid import UUID
 from oracle.appeals import rulings
 from oracle.appeals.apart import AGAIN_AFTER, apart, lapse_each
 from oracle.appeals.errors import AccuserCannotDecide, NotYourCase, StepNotPossible, TooLate
-from oracle.notices.actors import RULES, creator_actor
+from oracle.appeals.neutral import check_neutral
+from oracle.notices.actors import RULES
 from oracle.notices.render import day
 from oracle.originality import reviews as originality_reviews
 from oracle.rules.decision import Reason, Verdict
@@ -40,12 +40,13 @@ def decide(
     Where it is no copy the pair is settled. What a person calls a copy can be disputed and appealed
     like any verdict, and ends a settlement of the pair.
 
-    Raises: NotYourCase for either side, AccuserCannotDecide, StepNotPossible, NotFound.
+    Raises: NotYourCase for either side, ConflictOfInterest, AccuserCannotDecide, StepNotPossible,
+        NotFound.
     """
     review = reviews.get(conn, review_id, lock=True)
     if review.status != "open":
         raise StepNotPossible(f"This review has ended: {review.outcome}, by {review.decided_by}.")
-    _check_neutral(review, actor)
+    check_neutral(conn, actor, review.creator_id, review.nearest_creator_id)
     if stored_rulings.was_vetoed(conn, review.post_id, actor):
         raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")
     before = analyses.get(conn, review.analysis_id)
@@ -227,10 +228,3 @@ def _carry_out(
         now=now,
         analysis_id=analysis_id,
     )
-
-
-def _check_neutral(review: Review, actor: str) -> None:
-    sides: Sequence[str | None] = (review.creator, review.nearest_creator)
-    names = {name for side in sides if side is not None for name in (side, creator_actor(side))}
-    if actor in names:
-        raise NotYourCase("Neither side of a case can decide it.")

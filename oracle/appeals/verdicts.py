@@ -15,8 +15,9 @@ from oracle.appeals.errors import (
     TooLate,
     UnknownGround,
 )
+from oracle.appeals.neutral import check_neutral
 from oracle.notices import wording
-from oracle.notices.actors import CONTRACT, MACHINE, RULES, creator_actor
+from oracle.notices.actors import CONTRACT, MACHINE, RULES
 from oracle.notices.render import day, money
 from oracle.notices.titles import work_name
 from oracle.originality import shared_sources
@@ -304,8 +305,8 @@ def decide_verdict(
     final block; where nothing of the post is on chain, at once. There is no decision while the
     other side can still answer, unless it has answered.
 
-    Returns: the analyses to repeat. Raises: NotYourCase, AccuserCannotDecide, StepNotPossible,
-        MissingFact.
+    Returns: the analyses to repeat. Raises: NotYourCase, ConflictOfInterest, AccuserCannotDecide,
+        StepNotPossible, MissingFact.
     """
     appeal = appeals.get(conn, appeal_id, lock=True)
     if appeal.analysis_id is None:
@@ -322,9 +323,8 @@ def decide_verdict(
     accusation = find_accusation(conn, analysis)
     if accusation is None:
         raise StepNotPossible("Nothing accuses this post any more; there is nothing to decide.")
-    sides = [works.get_work(conn, work).creator for work in (analysis.work_id, accusation.work_id)]
-    if actor in {creator_actor(side) for side in sides if side is not None}:
-        raise NotYourCase("Neither side of an appeal can decide it.")
+    sides = [works.get_work(conn, work) for work in (analysis.work_id, accusation.work_id)]
+    check_neutral(conn, actor, *(side.creator_id for side in sides))
     outcome = "granted" if granted else "refused"
     if not appeals.decide(
         conn, appeal_id, outcome=outcome, decided_by=actor, convinced=convinced, now=now

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from oracle.appeals.errors import AccuserCannotDecide, StepNotPossible
+from oracle.appeals.neutral import check_neutral
 from oracle.fraud import chain_actions, lifecycle, notices
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
 from oracle.notices.actors import RULES, display_name
@@ -181,6 +182,7 @@ def freeze(
     Raises: StepNotPossible, InvalidEndDate, MissingFact.
     """
     alert = fraud_alerts.get(conn, alert_id, lock=True)
+    check_neutral(conn, actor, alert.creator_id)
     frozen = lifecycle.next_status(alert.status, Step.FREEZE)
     lifecycle.check_freeze_end(now, until, alert.held_before)
     fraud_alerts.accuse(conn, alert_id, actor)
@@ -341,6 +343,7 @@ def reopen(
     Raises: StepNotPossible.
     """
     alert = fraud_alerts.get(conn, alert_id, lock=True)
+    check_neutral(conn, actor, alert.creator_id)
     status = lifecycle.next_status(alert.status, Step.REOPEN)
     latest = fraud_alerts.find_latest(conn, alert.subject, alert.post_id, alert.creator_id)
     if latest is not None and latest.id != alert_id and latest.status in fraud_alerts.ACTIVE:
@@ -415,6 +418,7 @@ def _expire_one(conn: Connection, alert_id: UUID, by_appeal: bool, now: datetime
 
 def _get_for_decision(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:
     alert = fraud_alerts.get(conn, alert_id, lock=True)
+    check_neutral(conn, actor, alert.creator_id)
     lifecycle.next_status(alert.status, step)
     if actor == alert.frozen_by or actor in alert.accusers:
         raise AccuserCannotDecide(

@@ -188,6 +188,8 @@ _GIVE_WAY = (
     " and exists (select from creator_preferences where creator_id = %(id)s)",
     "delete from dashboard_visits where creator_id = %(other)s"
     " and exists (select from dashboard_visits where creator_id = %(id)s)",
+    "delete from reviewer_interests i where creator_id = %(other)s and exists (select from"
+    " reviewer_interests where creator_id = %(id)s and actor = i.actor)",
     # Nobody needs a licence of himself.
     "delete from permissions where owner_id in (%(id)s, %(other)s)"
     " and licensee_id in (%(id)s, %(other)s)",

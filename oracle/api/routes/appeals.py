@@ -14,14 +14,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from oracle.api.access import Caller, FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute, printable, takes
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import (
-    acting_creator,
-    actor_of,
-    check_neutral,
-    check_own_key,
-    check_side,
-    own_creator,
-)
+from oracle.api.parties import acting_creator, actor_of, check_own_key, check_side, own_creator
 from oracle.api.schemas.appeals import AppealView, CopyClaim, Decision, VerdictAppeal, View, Webhook
 from oracle.api.services import Services, ServicesDep
 from oracle.appeals import claims
@@ -163,7 +156,6 @@ def decide(
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
         appeal = appeals.get(conn, appeal_id)
-        check_neutral(caller, appeal.creator_id, appeal.other_creator_id)
         if appeal.kind == "claim":
             claims.decide_claim(
                 conn,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from oracle.api.access import FraudOfficer, Governor, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
+from oracle.api.parties import acting_creator, actor_of, check_side, own_creator
 from oracle.api.schemas import fraud as schemas
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
@@ -106,7 +106,6 @@ def freeze_alert(
 ) -> schemas.AlertDetail:
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
-        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         until = now + timedelta(days=body.days)
         alerts.freeze(
             conn,
@@ -148,7 +147,6 @@ def resolve_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ResolveRequest
 ) -> schemas.AlertDetail:
     with services.db.transaction() as conn:
-        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         alert_appeals.resolve_alert(
             conn,
             alert_id,
@@ -167,7 +165,6 @@ def reopen_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ReopenRequest
 ) -> schemas.AlertDetail:
     with services.db.transaction() as conn:
-        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         alerts.reopen(
             conn,
             alert_id,

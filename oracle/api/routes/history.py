@@ -9,9 +9,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from oracle.api.access import Caller, Governor, Historian, Reader
 from oracle.api.boundary import BoundedRoute
-from oracle.api.parties import actor_of, check_neutral, unerased
+from oracle.api.parties import actor_of, unerased
 from oracle.api.schemas.uploads import WRITABLE
 from oracle.api.services import ServicesDep
+from oracle.appeals.neutral import check_neutral
 from oracle.errors import Conflict, NotAllowed
 from oracle.rules.decision import EPOCH
 from storage import operator_alerts
@@ -109,7 +110,7 @@ def veto_history(
     services: ServicesDep, caller: Governor, work_id: UUID, body: Veto
 ) -> list[ClaimView]:
     with services.db.transaction() as conn:
-        check_neutral(caller, works.get_work(conn, work_id).creator_id)
+        check_neutral(conn, actor_of(caller), works.get_work(conn, work_id).creator_id)
         if not history.veto(conn, work_id, by=actor_of(caller), reason=body.reason):
             raise Conflict("No claim waits: what counts already changes by a ruling only.")
         return [_view(row) for row in history.claims_of(conn, work_id)]

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query
 from oracle.api.access import FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import actor_of, check_neutral, check_side, own_creator
+from oracle.api.parties import actor_of, check_side, own_creator
 from oracle.api.schemas.reviews import QuarantineReason, ReviewDecision, ReviewStatement, ReviewView
 from oracle.api.services import ServicesDep
 from oracle.appeals import reviews as appeals_reviews
+from oracle.appeals.neutral import check_neutral
 from oracle.notices import wording
 from oracle.originality import quarantine
 from storage.cases import quarantines, reviews
@@ -63,8 +64,6 @@ def decide_review(
     services: ServicesDep, caller: FraudOfficer, review_id: UUID, body: ReviewDecision
 ) -> ReviewView:
     with services.db.transaction() as conn:
-        review = reviews.get(conn, review_id)
-        check_neutral(caller, review.creator_id, review.nearest_creator_id)
         appeals_reviews.decide(
             conn,
             review_id,
@@ -89,7 +88,7 @@ def quarantine_work(
     services: ServicesDep, caller: FraudOfficer, work_id: UUID, body: QuarantineReason
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
-        check_neutral(caller, works.get_work(conn, work_id).creator_id)
+        check_neutral(conn, actor_of(caller), works.get_work(conn, work_id).creator_id)
         again = quarantine.quarantine(
             conn, work_id, by=actor_of(caller), because=body.because, now=datetime.now(UTC)
         )
@@ -101,7 +100,7 @@ def release_work(
     services: ServicesDep, caller: FraudOfficer, work_id: UUID, body: QuarantineReason
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
-        check_neutral(caller, works.get_work(conn, work_id).creator_id)
+        check_neutral(conn, actor_of(caller), works.get_work(conn, work_id).creator_id)
         again = quarantine.release(
             conn, work_id, by=actor_of(caller), because=body.because, now=datetime.now(UTC)
         )

@@ -210,6 +210,25 @@ create unique index reviews_one_work on reviews (work_id) where status = 'open';
 create index reviews_due on reviews (decide_by, id) where status = 'open';
 create index reviews_unreported on reviews (id) where status = 'superseded' and not reported;
 
+-- Whose affairs a person who decides has a stake in, as that person or an operator says.
+create table reviewer_interests (
+    actor text not null,
+    creator_id bigint not null references creators,
+    note text not null check (length(note) between 1 and 2000),
+    declared_by text not null,
+    declared_at timestamptz not null,
+    primary key (actor, creator_id)
+);
+
+-- How many planted near-copies a search of the index found; the plants were taken back at once.
+create table recall_probes (
+    at timestamptz not null,
+    media_type text not null,
+    planted int not null check (planted > 0),
+    found int not null check (found between 0 and planted)
+);
+create index recall_probes_last on recall_probes (at);
+
 -- References that people doubt: nobody is accused by them meanwhile.
 create table quarantines (
     id bigint generated always as identity primary key,

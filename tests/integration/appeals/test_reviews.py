@@ -201,7 +201,7 @@ def test_neither_side_decides(doubt: Doubt) -> None:
         json={"outcome": "derivative", "because": WHY},
         headers={"Authorization": f"Bearer {key}"},
     )
-    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_your_case")
 
 
 def test_reviewers_have_a_queue_and_the_creator_a_say(doubt: Doubt) -> None:
