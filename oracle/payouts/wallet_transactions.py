@@ -83,10 +83,39 @@ def prepare(
     """
     wallet, account = _wallet_of(conn, client, creator_id, wish.account)
     call, value_wei = _call(client, wish, wallet, account)
+    return write(
+        conn,
+        client,
+        call,
+        kind=wish.kind,
+        wallet=wallet,
+        value_wei=value_wei,
+        creator_id=creator_id,
+        actor=actor,
+        now=now,
+    )
+
+
+def write(
+    conn: Connection,
+    client: ChainClient,
+    call: ContractCall,
+    *,
+    kind: str,
+    wallet: bytes,
+    value_wei: int = 0,
+    creator_id: int | None = None,
+    actor: str,
+    now: datetime,
+) -> WalletTransaction:
+    """Write down a call that a wallet (20 bytes) is to sign; it is followed once it was sent.
+
+    Args: creator_id: None where an officer signs it.
+    """
     prepared = WalletTransaction(
         id=uuid4(),
         creator_id=creator_id,
-        kind=wish.kind,
+        kind=kind,
         wallet=wallet,
         chain_id=client.chain_id,
         to_address=address_bytes(client.deployment.addresses()[call.contract]),

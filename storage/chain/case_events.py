@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from storage.database import Connection
 
 READER = "cases"
+LINK_EVENTS = ("LinkProposed", "LinkVetoed", "AccountLinked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +101,14 @@ def postpone(conn: Connection, *, post_id: bytes, until: datetime) -> None:
 
 
 def list_new_of_accounts(conn: Connection, limit: int) -> list[CaseEvent]:
-    """Events about accounts that nothing was concluded from yet, in the order of the chain."""
-    where = "handled_at is null and post_id is null order by block_number, log_index limit %s"
-    return _select(conn, where, (limit,))
+    """Events about links of accounts that nothing was concluded from yet, in the order of the
+    chain.
+    """
+    where = (
+        "name = any(%s) and handled_at is null and post_id is null"
+        " order by block_number, log_index limit %s"
+    )
+    return _select(conn, where, (list(LINK_EVENTS), limit))
 
 
 def mark_handled(conn: Connection, events: Sequence[CaseEvent], now: datetime) -> None:

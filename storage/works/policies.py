@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import sql
 from psycopg.rows import class_row
@@ -32,6 +33,23 @@ class PolicyTerms:
     dispute_window_s: int
     fee_wei: int  # of a request
     bond_wei: int  # of a dispute's second round; the third costs twice as much
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the policy, as far as it is known here.
+
+    Attributes:
+        final: Whether no reorg can take it back.
+        terms: None where the node has not read them.
+    """
+
+    version: int
+    read_at: datetime
+    final: bool
+    threshold_bps: Mapping[str, int]  # by media type
+    base_redirect_bps: int
+    terms: PolicyTerms | None
 
 
 @dataclass(frozen=True)
@@ -123,6 +141,18 @@ def final_terms(conn: Connection) -> PolicyTerms | None:
     one.
     """
     return next(iter(_terms(conn, "final order by version desc limit 1")), None)
+
+
+def versions(conn: Connection, limit: int = 50) -> list[Version]:
+    """The versions that the chain knows, the newest first, each with all media types."""
+    rows = conn.execute(
+        "select version, min(read_at), bool_and(final), json_object_agg(media_type, threshold_bps),"
+        " min(base_redirect_bps) from policies group by version order by version desc limit %s",
+        (limit,),
+    ).fetchall()
+    return [
+        Version(row[0], row[1], row[2], row[3], row[4], find_terms(conn, row[0])) for row in rows
+    ]
 
 
 def last_final(conn: Connection) -> int:

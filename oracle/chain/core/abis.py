@@ -33,6 +33,22 @@ class ContractAbi:
         entry: Any = self._functions[function]
         return function_abi_to_4byte_selector(entry) + encode(get_abi_input_types(entry), args)
 
+    def call(self, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Decode a call: the function's name, and its arguments by name.
+
+        Raises: EndpointInconsistent if it is no call of this interface.
+        """
+        for name, entry in self._functions.items():
+            any_entry: Any = entry
+            if function_abi_to_4byte_selector(any_entry) == data[:4]:
+                try:
+                    values = decode(get_abi_input_types(any_entry), data[4:])
+                except Exception as exc:
+                    raise EndpointInconsistent(f"This is no call of {name}.") from exc
+                names = [one["name"] for one in any_entry["inputs"]]
+                return name, dict(zip(names, values, strict=True))
+        raise EndpointInconsistent(f"No function of ours begins with 0x{data[:4].hex()}.")
+
     def selectors(self, prefixes: tuple[str, ...]) -> list[bytes]:
         """Return the selectors (4 bytes) of the functions whose names begin so."""
         entries: list[Any] = [

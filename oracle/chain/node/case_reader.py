@@ -1,4 +1,6 @@
-"""Copy what people do to posts and accounts on chain into the database, whoever they are."""
+"""Copy what people do on chain to posts, accounts, policies and roles into the database, whoever
+they are.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +36,13 @@ EVENTS = {
     ("PostRegistry", "post_registry"): ("PostContested", "PostHeld", "PostReleased", "PostDecided"),
     ("AccountLinks", "account_links"): ("LinkProposed", "LinkVetoed", "AccountLinked"),
     ("RevenueSplitter", "revenue_splitter"): ("RevenueSplit", "ContestedPaid"),
+    ("AccessManager", "access_manager"): (
+        "OperationScheduled",
+        "OperationExecuted",
+        "OperationCanceled",
+        "RoleGranted",
+        "RoleRevoked",
+    ),
 }
 MONEY = frozenset({"RevenueSplit", "ContestedPaid"})
 

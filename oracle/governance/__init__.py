@@ -1,0 +1,1 @@
+"""What officers of the contracts do: proposals, their dry run, transactions to sign."""
