@@ -73,6 +73,26 @@ def resolve(conn: Connection, alert_id: int, *, by: str, note: str, now: datetim
         raise NotFound(f"There is no open operator alert {alert_id}.")
 
 
+def find_open(conn: Connection, kind: str, subject: str) -> OperatorAlert | None:
+    """Return the open matter of a kind and subject, None without one."""
+    with conn.cursor(row_factory=class_row(OperatorAlert)) as cursor:
+        return cursor.execute(
+            f"select {COLUMNS} from operator_alerts where kind = %s and subject = %s and"
+            " resolved_at is null",
+            (kind, subject),
+        ).fetchone()
+
+
+def was_resolved(conn: Connection, kind: str, subject: str, since: datetime) -> bool:
+    """Return whether a matter of that kind and subject was resolved since then."""
+    row = conn.execute(
+        "select exists (select from operator_alerts where kind = %s and subject = %s and"
+        " resolved_at >= %s)",
+        (kind, subject, since),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def list_open(conn: Connection, limit: int = 200) -> list[OperatorAlert]:
     """The open matters, the oldest first."""
     with conn.cursor(row_factory=class_row(OperatorAlert)) as cursor:

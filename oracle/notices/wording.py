@@ -41,6 +41,7 @@ STEPS = {
     "review": "what was undecided was decided",
     "quarantine": "a work was quarantined",
     "release": "a work was released from quarantine",
+    "keep_reference": "a work was found to be what it seems",
 }
 
 OUTCOMES = {

@@ -21,7 +21,7 @@ from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, Po
 from oracle.fetch import Fetcher, FetchError
 from oracle.jobs import Jobs, RetryLater
 from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, Progress, Query
-from oracle.originality import reviews
+from oracle.originality import recall_probe, reviews
 from oracle.originality.attestation import failure_report
 from oracle.originality.evidence import Record, digest, failure_evidence, match_document
 from oracle.originality.intake import inspect
@@ -36,7 +36,7 @@ from storage.cases import reviews as stored_reviews
 from storage.chain import kept_attestations, outbox, reanalyses
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.works import analyses, policies, waiting, works
+from storage.works import analyses, policies, probes, waiting, works
 from storage.works.analyses import Analysis
 from storage.works.works import NewWork, ReservedSequence, Work
 
@@ -131,6 +131,17 @@ class Originality:
             self._jobs.defer_all(conn, due)
         if due:
             log.info("decisions.waited_long_enough", count=len(due))
+
+    def probe_due(self, every: timedelta = recall_probe.EVERY) -> None:
+        """Probe the index, if nobody did for so long. Raises: EmbeddingError, DatabaseUnavailable.
+
+        Another worker may do so at the same moment, which only costs time.
+        """
+        now = datetime.now(UTC)
+        with self._db.transaction() as conn:
+            last = probes.find_last(conn)
+        if last is None or now - last.at >= every:
+            recall_probe.probe(self._db, self._handlers, now)
 
     def _attempt(self, analysis_id: UUID, step: Callable[[Analysis], object]) -> None:
         with structlog.contextvars.bound_contextvars(analysis_id=str(analysis_id)):

@@ -25,6 +25,12 @@ class AlreadyQuarantined(Conflict):
     code = "already_quarantined"
 
 
+class NoAlarm(Conflict):
+    """No alarm waits about this work."""
+
+    code = "no_alarm"
+
+
 class NotQuarantined(Conflict):
     """The work is not in quarantine."""
 
@@ -44,6 +50,7 @@ def quarantine(
     works.get_work(conn, work_id)
     if not quarantines.add(conn, work_id, by=by, because=because, now=now):
         raise AlreadyQuarantined
+    operator_alerts.end(conn, ALARM, _subject(work_id), now)
     again = quarantines.queue_provisional(
         conn, work_id, "It rests on a work in quarantine.", window=DISPUTE_WINDOW, now=now
     )
@@ -64,6 +71,18 @@ def release(conn: Connection, work_id: UUID, *, by: str, because: str, now: date
     return again
 
 
+def dismiss_alarm(conn: Connection, work_id: UUID, *, by: str, because: str, now: datetime) -> None:
+    """Close the alarm about a work that is what it seems; for a day it raises no other.
+
+    Raises: NoAlarm.
+    """
+    open_alarm = operator_alerts.find_open(conn, ALARM, _subject(work_id))
+    if open_alarm is None:
+        raise NoAlarm
+    operator_alerts.resolve(conn, open_alarm.id, by=by, note=because, now=now)
+    _note(conn, "keep_reference", work_id, by, because, 0, now)
+
+
 def raise_alarms(db: Database, limit: int, now: datetime) -> int:
     """Report works that made copyists of many creators lately to the operators.
 
@@ -74,17 +93,24 @@ def raise_alarms(db: Database, limit: int, now: datetime) -> int:
     new = 0
     with db.transaction() as conn:
         for suspect in quarantines.suspects(conn, now - ALARM_SPAN, limit):
-            if not is_alarming(suspect.creators, limit) or quarantines.among(
-                conn, [suspect.work_id]
+            subject = _subject(suspect.work_id)
+            if (
+                not is_alarming(suspect.creators, limit)
+                or quarantines.among(conn, [suspect.work_id])
+                or operator_alerts.was_resolved(conn, ALARM, subject, now - ALARM_SPAN)
             ):
                 continue
             detail = (
                 f"{suspect.creators} creators were called its copyists within a day. If it is a"
                 " template or a common source, quarantine it:"
-                f" POST /v1/works/{suspect.work_id}/quarantine."
+                f" /quarantines/{suspect.work_id}, or POST /v1/works/{suspect.work_id}/quarantine."
             )
-            new += operator_alerts.report(conn, ALARM, f"work {suspect.work_id}", detail, now)
+            new += operator_alerts.report(conn, ALARM, subject, detail, now)
     return new
+
+
+def _subject(work_id: UUID) -> str:
+    return f"work {work_id}"
 
 
 def _note(

@@ -32,6 +32,24 @@ class Suspect:
     creators: int
 
 
+@dataclass(frozen=True)
+class Accused:
+    """A work that was called a copy of another one, and by which analysis."""
+
+    analysis_id: UUID
+    title: str | None
+    creator: str | None
+    similarity_bps: int
+    decided_at: datetime
+
+
+_LIST = (
+    "select q.work_id, c.handle as creator, since, by, because, released_at, released_by,"
+    " released_because from quarantines q join works w on w.id = q.work_id left join creators c on"
+    " c.id = w.creator_id "
+)
+
+
 def add(conn: Connection, work_id: UUID, *, by: str, because: str, now: datetime) -> bool:
     """Quarantine a work. Returns: False where it is in quarantine already."""
     done = conn.execute(
@@ -61,15 +79,32 @@ def among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return {row[0] for row in rows}
 
 
+def find_open(conn: Connection, work_id: UUID) -> Quarantine | None:
+    """The quarantine that a work is in, None where it is in none."""
+    with conn.cursor(row_factory=class_row(Quarantine)) as cursor:
+        return cursor.execute(
+            _LIST + "where q.work_id = %s and released_at is null", (work_id,)
+        ).fetchone()
+
+
+def copies_of(conn: Connection, work_id: UUID, limit: int = 20) -> list[Accused]:
+    """The newest verdicts that call something a copy of a work, one a copyist's work."""
+    with conn.cursor(row_factory=class_row(Accused)) as cursor:
+        return cursor.execute(
+            "select * from (select distinct on (a.work_id) a.id as analysis_id,"
+            " coalesce(w.title, w.file_name) as title, c.handle as creator, a.similarity_bps,"
+            " a.decided_at from analyses a join works w on w.id = a.work_id left join creators c"
+            " on c.id = w.creator_id where a.matched_work_id = %s and a.verdict = 'derivative'"
+            " order by a.work_id, a.decided_at desc) newest order by decided_at desc limit %s",
+            (work_id, limit),
+        ).fetchall()
+
+
 def list_all(conn: Connection, limit: int) -> list[Quarantine]:
     """Works in quarantine first, then those that were, the newest first."""
     with conn.cursor(row_factory=class_row(Quarantine)) as cursor:
         return cursor.execute(
-            "select q.work_id, c.handle as creator, since, by, because, released_at, released_by,"
-            " released_because from quarantines q join works w on w.id = q.work_id left join"
-            " creators c on c.id = w.creator_id order by released_at is not null, since desc limit"
-            " %s",
-            (limit,),
+            _LIST + "order by released_at is not null, since desc limit %s", (limit,)
         ).fetchall()
 
 
