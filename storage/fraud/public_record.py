@@ -1,6 +1,6 @@
 """The public part of the hash-chained log: what enters it, its pages, and its heads on chain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +19,9 @@ PUBLIC_STEPS = (
     "rules",
     "settlement",
     "settled_pair",
+    "ruling",
+    "hold",
+    "grade",
 )
 
 
@@ -80,6 +83,17 @@ def page(conn: Connection, after: int, limit: int) -> list[RecordedStep]:
             " body from fraud_audit where seq > %s order by seq limit %s",
             (list(PUBLIC_STEPS), after, limit),
         ).fetchall()
+
+
+def bodies(conn: Connection, steps: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Yield number, name and body of the public steps of those names, oldest first."""
+    with conn.cursor(name="record") as cursor:
+        cursor.execute(
+            "select seq, step, convert_from(body, 'UTF8') from fraud_audit where step = any(%s)"
+            " order by seq",
+            ([step for step in steps if step in PUBLIC_STEPS],),
+        )
+        yield from cursor
 
 
 def head_before(conn: Connection, moment: datetime) -> tuple[int, bytes] | None:

@@ -138,7 +138,7 @@ begin
     insert into record_queue (step, reason_code, text, facts) values (
         'decision', coalesce(new.reason, new.error_code, 'unknown'), coalesce(new.verdict, 'failed'),
         jsonb_build_object('analysis_id', new.id, 'work_id', new.work_id, 'content', record_content(new.work_id),
-            'post_id', '0x' || encode(new.post_id, 'hex'), 'source', new.source,
+            'post_id', '0x' || encode(new.post_id, 'hex'), 'source', new.source, 'media_type', new.media_type,
             'evidence_hash', '0x' || encode(new.evidence_hash, 'hex'), 'verdict', new.verdict,
             'similarity_bps', new.similarity_bps, 'redirect_bps', new.redirect_bps,
             'credited', new.matched_work_id, 'policy_version', new.policy_version));

@@ -54,3 +54,49 @@ create table shared_sources (
 create index shared_sources_work on shared_sources (work_id) where ended_at is null;
 create index shared_sources_appeal on shared_sources (appeal_id) where ended_at is null;
 create unique index shared_sources_whole on shared_sources (work_id) where ended_at is null and part is null;
+
+-- Of a post, for the public record: what kind it is, and of how large a creator, in bands that name nobody. A category
+-- that fewer than five creators use is "other".
+create index works_category on works (category, creator_id) where category is not null;
+create function record_kind(post bytea) returns jsonb language sql stable as $$
+    select jsonb_build_object('media_type', p.media_type,
+        'category', case when w.category is null then 'not stated' when (select count(*) from (
+            select distinct creator_id from works o where o.category = w.category limit 5) users) < 5 then 'other'
+            else w.category end,
+        'audience', case when p.audience is null then 'not stated' when p.audience <= 1000 then 'to 1 000'
+            when p.audience <= 100000 then '1 000 to 100 000' else 'over 100 000' end,
+        'language', coalesce(l.language, 'not stated'))
+    from posts p left join works w on w.id = p.work_id left join creator_preferences l on l.creator_id = p.creator_id
+    where p.post_id = post
+$$;
+
+create function record_ruling() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('ruling', new.verdict, 'A verdict came into force.',
+        jsonb_build_object('post_id', '0x' || encode(new.post_id, 'hex'), 'verdict', new.verdict,
+            'redirect_bps', new.redirect_bps, 'by_us', new.ruling_id is not null));
+    return null;
+end $$;
+create trigger rulings_are_recorded after insert on verdict_changes for each row execute function record_ruling();
+
+create function record_hold() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('hold', new.status, 'A hold changed.',
+        jsonb_build_object('hold', new.id, 'round', new.round, 'subject', new.subject, 'status', new.status)
+            || coalesce(record_kind(new.post_id), '{}'));
+    return null;
+end $$;
+create trigger holds_are_recorded after update of status on fraud_alerts for each row
+    when (new.frozen_at is not null and old.status is distinct from new.status
+        and new.status in ('notified', 'upheld', 'reversed', 'expired'))
+    execute function record_hold();
+
+create function record_grade() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('grade', new.grade, 'A grade became final.',
+        jsonb_build_object('post_id', '0x' || encode(new.post_id, 'hex'), 'grade', new.grade)
+            || coalesce(record_kind(new.post_id), '{}'));
+    return null;
+end $$;
+create trigger grades_are_recorded after insert on grade_changes for each row
+    when (new.status = 'final') execute function record_grade();
