@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from embeddings.image.clip_weights import ClipWeights
 from embeddings.sniff import MEDIA_TYPES
 from oracle import temporary, traces, wiring
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
+from oracle.cli_officers import admin, policy
 from oracle.errors import MediaTypeNotSupported, OracleError
 from oracle.probes import Pulse, probes
 from oracle.settings import Settings
@@ -48,6 +50,8 @@ wallet = typer.Typer(help="Wallets of creators.", no_args_is_help=True)
 app.add_typer(wallet, name="wallet")
 review = typer.Typer(help="What could not be decided.", no_args_is_help=True)
 app.add_typer(review, name="review")
+app.add_typer(policy, name="policy")
+app.add_typer(admin, name="admin")
 console = Console()
 
 NICE = 5  # uploads come first
@@ -127,6 +131,7 @@ def worker(
 ) -> None:
     """Run one worker, which works off the queue of analyses."""
     from oracle.jobs import run_worker
+    from oracle.originality.recall_probe import probe_for_ever
 
     chosen = [name.strip() for name in media.split(",")]
     if unknown := set(chosen) - set(MEDIA_TYPES):
@@ -152,6 +157,11 @@ def worker(
         pulse.beat()
         originality().release_overdue()
 
+    # Beside the work, which must not wait for it.
+    probing = threading.Thread(
+        target=probe_for_ever, args=(lambda: originality().probe_due(),), daemon=True
+    )
+    probing.start()
     with probes(probe, pulse, lambda: wiring.why_not_ready(db)):
         run_worker(
             db.dsn,
@@ -453,6 +463,22 @@ def claim(
             now=datetime.now(UTC),
         )
     console.print(f"Claim {number}; the share in question waits until it is decided.")
+
+
+@app.command("figures")
+def recompute_figures(
+    url: Annotated[str, typer.Argument(help="Of an oracle's API; no key is needed.")],
+) -> None:
+    """Recompute from the public record how often an oracle was wrong, and compare it with what it
+    says; exit status 1 if they differ.
+    """
+    from oracle.record_check import recompute
+
+    counted, published = recompute(url)
+    console.print_json(data=counted.as_dict())
+    agrees = counted.as_dict() == published
+    console.print("The oracle says the same." if agrees else "The oracle says otherwise.")
+    raise typer.Exit(0 if agrees else 1)
 
 
 @app.command()

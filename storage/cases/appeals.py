@@ -154,13 +154,6 @@ def page(
     return _select(conn, where + " order by filed_at desc, id desc limit %s", (*params, limit))
 
 
-def list_open(conn: Connection, kind: str, limit: int) -> list[Appeal]:
-    """Return the open appeals of a kind (fraud, originality), nearest deadline first."""
-    return _select(
-        conn, "status = 'open' and kind = %s order by decide_by, id limit %s", (kind, limit)
-    )
-
-
 def overdue(conn: Connection, kind: str, now: datetime, limit: int = 100) -> list[Appeal]:
     """Return the open appeals of a kind (fraud, originality) whose deadline has passed."""
     return _select(

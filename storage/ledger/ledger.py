@@ -131,6 +131,14 @@ def waiting(conn: Connection, post_id: bytes) -> Waiting:
     return Waiting(contested=row[0], gross=gross[0], frozen=row[1])
 
 
+def is_booked(conn: Connection, post_id: bytes) -> bool:
+    """Return whether anything was ever booked for a post."""
+    row = conn.execute(
+        "select exists (select from ledger_postings where post_id = %s)", (post_id,)
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def settled_since(conn: Connection, post_id: bytes, since: datetime) -> int:
     """Return the cents that waited for a post's verdict and were paid out since then."""
     row = conn.execute(

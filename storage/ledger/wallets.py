@@ -209,6 +209,13 @@ def get_transaction(conn: Connection, transaction_id: UUID) -> WalletTransaction
     return found[0]
 
 
+def transactions_of(conn: Connection, creator_id: int, limit: int = 20) -> list[WalletTransaction]:
+    """The transactions written for a creator's wallets, the newest first."""
+    return _transactions(
+        conn, "creator_id = %s order by prepared_at desc, id limit %s", (creator_id, limit)
+    )
+
+
 def note_sent(conn: Connection, transaction_id: UUID, tx_hash: bytes, now: datetime) -> None:
     """Note by which hash it was sent; another hash replaces one that no block took.
 

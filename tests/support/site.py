@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from oracle import app as app_module
@@ -64,6 +65,24 @@ class Site:
         page.get_by_label("Key").fill(self.keys[who])
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+def look_over(page: Page, name: str) -> None:
+    """Check a page as a person of any kind sees it: no serious finding of axe, and on a phone
+    nothing wider than it. With SCREENSHOTS it is saved there under this name.
+    """
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        if shots := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=f"{shots}/{name}-{width}.png", full_page=True)
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert overflow <= 0, f"{name}: {overflow} pixels wider than the window"
+    serious = [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == [], name
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute, takes
+from oracle.api.pages.queue import sides_for, why_not_for
 from oracle.api.pages.rendering import show
-from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
+from oracle.api.parties import acting_creator, actor_of, check_side, own_creator
 from oracle.api.routes.appeals import (
     answer,
     appeal_view,
@@ -23,6 +24,7 @@ from oracle.api.routes.fraud import load_detail
 from oracle.api.schemas.appeals import View
 from oracle.api.services import ServicesDep
 from oracle.appeals.attachments import MAX_BYTES
+from oracle.appeals.errors import InvalidEndDate
 from oracle.fraud import alert_appeals, alerts
 from oracle.fraud import wording as fraud_wording
 from oracle.fraud.lifecycle import MAX_FREEZE, MAX_UPHELD, Status
@@ -30,11 +32,18 @@ from oracle.notices import wording
 from storage.cases import appeals, messages
 from storage.fraud import alerts as fraud_alerts
 from storage.fraud.alerts import Alert
+from storage.works import analyses
 
 router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 CASES_SHOWN = 100
-QUEUE = ("open", "notified", "appealed")
+# What a reviewer may choose, and where an alert has to stand for it.
+STEPS = (
+    ("freeze", "The money waits while another reviewer looks at it.", ("open",)),
+    ("uphold", "The hold is right.", ("notified", "appealed")),
+    ("reverse", "It is wrong: the money is free.", ("open", "notified", "appealed", "upheld")),
+    ("reopen", "Look at it again.", ("reversed", "expired")),
+)
 
 
 @router.get("/fraud_alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -45,6 +54,8 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         view = load_detail(conn, alert)
         notices_sent = messages.of_alert(conn, alert_id)
         appeal = appeals.find_open_of_alert(conn, alert_id)
+        sides = sides_for(conn, caller, alert.creator_id)
+        why_not = why_not_for(conn, caller, alert.creator_id)
     return show(
         "alert.html",
         caller,
@@ -55,7 +66,10 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
         max_days=_max_days(alert),
         may_appeal=view.status in ("notified", "upheld") and caller.creator_id == alert.creator_id,
-        may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
+        may_decide=caller.may("fraud"),
+        sides=sides,
+        why_not=why_not,
+        steps=[(step, words) for step, words, at in STEPS if view.status in at],
     )
 
 
@@ -77,26 +91,6 @@ def cases_page(services: ServicesDep, caller: Reader, creator: str | None = None
     )
 
 
-@router.get("/fraud_alerts", response_class=HTMLResponse, include_in_schema=False)
-def alerts_page(services: ServicesDep, caller: FraudOfficer) -> str:
-    """Show the reviewers' queue by end date, and how each signal did in the last 90 days."""
-    now = datetime.now(UTC)
-    with services.db.transaction() as conn:
-        waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]
-        record = fraud_alerts.record_by_signal(conn, now - timedelta(days=90))
-        verdicts = appeals.list_open(conn, "originality", limit=200)
-    waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
-    return show(
-        "alerts.html",
-        caller,
-        alerts=waiting,
-        record=record,
-        rules=fraud_wording.RULES,
-        grounds=wording.GROUNDS,
-        appeals=verdicts,
-    )
-
-
 @router.post("/fraud_alerts/{alert_id}/decide", include_in_schema=False)
 def decide_form(
     services: ServicesDep,
@@ -104,13 +98,15 @@ def decide_form(
     alert_id: UUID,
     step: Annotated[Literal["freeze", "uphold", "reverse", "reopen"], Form()],
     reason: Annotated[str, Form(min_length=10, max_length=4000)],
-    days: Annotated[int, Form(ge=1, le=MAX_UPHELD.days)] = 14,
+    days: Annotated[int | None, Form(ge=1, le=MAX_UPHELD.days)] = None,
 ) -> RedirectResponse:
     now = datetime.now(UTC)
+    until = None if days is None else now + timedelta(days=days)
+    if step in ("freeze", "uphold") and until is None:
+        raise InvalidEndDate("Say for how many days the money waits. Nothing was decided.")
     with services.db.transaction() as conn:
-        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         if step == "freeze":
-            until = now + timedelta(days=days)
+            assert until is not None
             alerts.freeze(
                 conn,
                 alert_id,
@@ -130,7 +126,7 @@ def decide_form(
                 alert_id,
                 upheld=step == "uphold",
                 actor=actor_of(caller),
-                until=now + timedelta(days=days),
+                until=until,
                 code="reviewer",
                 text=reason,
                 now=now,
@@ -178,6 +174,9 @@ def appeal_page(
     with services.db.transaction() as conn:
         appeal = get_visible_appeal(conn, caller, appeal_id)
         view = appeal_view(conn, appeal)
+        about = analyses.get(conn, appeal.analysis_id) if appeal.analysis_id else None
+        sides = sides_for(conn, caller, appeal.creator_id, appeal.other_creator_id)
+        why_not = why_not_for(conn, caller, appeal.creator_id, appeal.other_creator_id)
     return show(
         "appeal.html",
         caller,
@@ -191,10 +190,10 @@ def appeal_page(
         and caller.creator_id == appeal.other_creator_id
         and appeal.other_view is None
         and appeal.status == "open",
-        may_decide=appeal.kind == "originality"
-        and appeal.status == "open"
-        and caller.may("fraud")
-        and caller.creator_id not in (appeal.creator_id, appeal.other_creator_id),
+        may_decide=appeal.kind != "fraud" and appeal.status == "open" and caller.may("fraud"),
+        sides=sides,
+        why_not=why_not,
+        about=about,
     )
 
 

@@ -63,6 +63,14 @@ def decide_form(
     appeal_id: UUID,
     outcome: Annotated[Literal["granted", "refused"], Form()],
     convinced: Annotated[str, Form(min_length=10, max_length=4000)],
+    similarity: Annotated[str, Form(pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,2})?)?$")] = "",
+    bad_faith: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
-    decide(services, caller, appeal_id, Decision(outcome=outcome, convinced=convinced))
+    decision = Decision(
+        outcome=outcome,
+        convinced=convinced,
+        similarity_bps=round(float(similarity) * 100) if similarity else None,
+        bad_faith=bad_faith,
+    )
+    decide(services, caller, appeal_id, decision)
     return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from oracle.api.access import Governor, Reader
+from oracle.api.access import Caller, Governor, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.parties import acting_creator, actor_of, check_own_key, own_creator
 from oracle.api.schemas.wallets import (
@@ -26,6 +26,7 @@ from oracle.errors import ConfigurationError, NotAllowed
 from oracle.payouts import wallet_transactions, wallets
 from storage.errors import NotFound
 from storage.ledger import wallets as stored
+from storage.ledger.wallets import WalletTransaction
 from storage.works import creators, policies
 
 router = APIRouter(route_class=BoundedRoute, tags=["wallets"])
@@ -123,7 +124,7 @@ def note_sent(
 ) -> TransactionView:
     with services.db.transaction() as conn:
         known = stored.get_transaction(conn, transaction_id)
-        _check_own(caller.creator_id, known.creator_id, staff=caller.may("fraud"))
+        check_own_transaction(caller, known)
         tx_hash = bytes.fromhex(body.tx_hash[2:])
         wallet_transactions.note_sent(conn, transaction_id, tx_hash, datetime.now(UTC))
         return transaction_view(stored.get_transaction(conn, transaction_id))
@@ -133,13 +134,19 @@ def note_sent(
 def get_transaction(services: ServicesDep, caller: Reader, transaction_id: UUID) -> TransactionView:
     with services.db.transaction() as conn:
         known = stored.get_transaction(conn, transaction_id)
-        _check_own(caller.creator_id, known.creator_id, staff=caller.may("fraud"))
+        check_own_transaction(caller, known)
         return transaction_view(known)
 
 
-def _check_own(caller: int | None, owner: int | None, *, staff: bool) -> None:
-    if caller != owner and not (caller is None and staff):
-        raise NotAllowed("This transaction is another creator's.")
+def check_own_transaction(caller: Caller, known: WalletTransaction) -> None:
+    """Check that a transaction is the caller's, or an officer's that they may see to.
+
+    Raises: NotAllowed.
+    """
+    staff = caller.creator_id is None and caller.may("fraud" if known.creator_id else "govern")
+    mine = caller.creator_id is not None and caller.creator_id == known.creator_id
+    if not (mine or staff):
+        raise NotAllowed("This transaction is another creator's, or an officer's.")
 
 
 def _account(text: str) -> bytes:

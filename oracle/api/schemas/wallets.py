@@ -82,8 +82,10 @@ class TransactionRequest(Body):
     creator: str | None = None
     post_id: str | None = Field(default=None, pattern=HASH)
     original_post_id: str | None = Field(default=None, pattern=HASH)
-    dispute_id: int | None = Field(default=None, ge=1)
-    amount: int | None = Field(default=None, ge=1, description="In the token's smallest units.")
+    dispute_id: int | None = Field(default=None, ge=1, lt=2**256)
+    amount: int | None = Field(
+        default=None, ge=1, lt=2**256, description="In the token's smallest units."
+    )
     token: str | None = Field(default=None, description="The chain's own coin if left out.")
     to: str | None = Field(default=None, description="Of a withdrawal; the wallet if left out.")
     account: str | None = Field(default=None, description="Where the creator has several.")

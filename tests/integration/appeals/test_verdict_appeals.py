@@ -80,7 +80,7 @@ def test_whose_work_it_is_appeals_on_the_page_and_a_reviewer_decides_there(
     assert appeal not in client.get(page).text, "a stranger learns nothing of it"
     assert client.post(f"{page}/appeal", data=FORM, headers=mine).status_code == 409
 
-    assert appeal in client.get("/fraud_alerts", headers=officer).text
+    assert appeal in client.get("/queue", headers=officer).text
     verdict = {"outcome": "granted", "convinced": "The raw file is older than the other."}
     assert client.post(f"{appeal}/decide", data=verdict, headers=mine).status_code == 403
     too_early = client.post(f"{appeal}/decide", data=verdict, headers=officer)
@@ -93,7 +93,7 @@ def test_whose_work_it_is_appeals_on_the_page_and_a_reviewer_decides_there(
     assert decided.status_code == 200 and "The appeal was granted" in decided.text
     assert contested(quarrel) == 0
     assert offer not in client.get(page, headers=mine).text
-    assert appeal not in client.get("/fraud_alerts", headers=officer).text
+    assert appeal not in client.get("/queue", headers=officer).text
 
 
 def test_a_refused_appeal_can_be_made_once_more_and_decided_by_another(
@@ -151,8 +151,8 @@ def test_the_page_of_reviewers_shows_the_appeals_that_end_first(
             " 'other', 'x', now(), 'machine', now() + interval '7 days' from others",
             (quarrel.analysis,),
         )
-    page = client.get("/fraud_alerts", headers=officer).text
-    assert page.count('href="/appeals/') == 200
+    page = client.get("/queue", headers=officer).text
+    assert page.count('href="/appeals/') == 50
     assert page.index('href="/appeals/') == page.index(f'href="{filed.url.path}"')
 
 

@@ -41,7 +41,7 @@ PAGES = (
     ("alice", "/cases"),
     ("alice", "alert"),
     ("alice", "/messages"),
-    ("reviewer", "/fraud_alerts"),
+    ("reviewer", "/queue"),
     ("reviewer", "alert"),
     ("operator", "/stuck_payments"),
     ("operator", "/keys"),
