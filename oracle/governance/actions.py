@@ -108,7 +108,7 @@ def prepare(
         if datetime.fromtimestamp(client.head().timestamp, UTC) < ready:
             raise NotReady(f"It can be carried out from {ready:%Y-%m-%d %H:%M:%S} UTC on.")
         wallet = address_bytes(waiting.caller)
-        call = governance.execute(waiting.target, blob(waiting.data))
+        call = governance.carry_out(waiting.target, blob(waiting.data))
     elif wanted.action == "cancel":
         waiting = _operation(conn, wanted)
         wallet = _holder(conn, wanted.wallet, Role.GUARDIAN)

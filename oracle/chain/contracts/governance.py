@@ -121,7 +121,7 @@ def schedule(client: ChainClient, call: ContractCall, when: int) -> ContractCall
     return _manager("schedule", client.deployment.addresses()[call.contract], call.data, when)
 
 
-def execute(target: str, data: bytes) -> ContractCall:
+def carry_out(target: str, data: bytes) -> ContractCall:
     """Carry out what the same account scheduled, once its time has come."""
     return _manager("execute", target, data)
 
