@@ -15,7 +15,7 @@ endif
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up demo test browser promtool lint bench campaigns fuzz audit contracts setup clean
+.PHONY: docs up demo test browser promtool lint bench campaigns fuzz audit contracts setup clean
 
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
@@ -44,6 +44,9 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd contracts && tools/forge fmt --check
+
+docs: setup ## build the documentation into build/site, strictly
+	$(BIN)/mkdocs build --quiet
 
 bench: setup ## the node and the intake of events; media need sets of their own, see the READMEs in tests/benchmarks
 	$(BIN)/python tests/benchmarks/chain/bench_node.py

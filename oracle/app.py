@@ -12,11 +12,13 @@ import structlog
 from anyio import CapacityLimiter
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from oracle import currency, temporary, traces, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
+from oracle.api.conventions import EXPOSED, Conventions
 from oracle.api.measured import Measured
 from oracle.api.pages.security import SecurityHeaders
 from oracle.api.probe import Probe
@@ -108,7 +110,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Conventions)
     app.add_middleware(SecurityHeaders)
+    if settings.http.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.http.cors_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            expose_headers=EXPOSED,
+            max_age=600,
+        )
     app.add_middleware(Measured)
     app.add_middleware(CorrelationIdMiddleware)  # one id in the answer and in all logs of a request
     for router in (*routes.ROUTERS, *pages.ROUTERS):

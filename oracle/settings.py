@@ -37,6 +37,11 @@ class HttpSettings(BaseModel, frozen=True):
         description="Addresses or networks, with commas between, of the proxies whose"
         " `X-Forwarded-For` and `X-Forwarded-Proto` are believed; `*` believes everybody.",
     )
+    cors_origins: list[str] = Field(
+        default_factory=list,
+        description="Sites whose scripts may call the API with a key, as JSON:"
+        ' `["https://app.example"]`.',
+    )
     per_minute: int = Field(
         default=1200, gt=0, description="Requests a minute of one address without a key."
     )

@@ -514,6 +514,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     from oracle.chain.sender.calls import CallSender
     from oracle.jobs import Jobs
     from oracle.notices.emails import EmailSender
+    from oracle.notices.endpoints import EndpointSender
     from oracle.notices.webhooks import WebhookSender
     from oracle.tasks.chain_cases import ChainCases
     from oracle.tasks.fraud import Upkeep
@@ -538,6 +539,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         jobs=jobs,
         blobs=lambda: open_blobs(settings.blobs),
         webhooks=WebhookSender(db, allow_private=settings.fetch.allow_private),
+        endpoints=EndpointSender(db, allow_private=settings.fetch.allow_private),
         emails=EmailSender(db, server) if (server := make_mail_server(settings)) else None,
         payouts=ChainPayouts(client, make_payout_asset(settings))
         if client and "paymaster" in keys

@@ -1,6 +1,7 @@
 """Access: who the caller is, what it may do, and how often; API keys with scopes."""
 
 import hmac
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -259,6 +260,11 @@ def _check_rate(services: Services, caller: Caller, per_minute: int, request: Re
     # What this process alone has not seen too much of is counted with what the others saw.
     with services.db.transaction() as conn:
         hits, next_minute_s = usage.hit(conn, whose)
+    request.state.rate_limit = {
+        "RateLimit-Limit": str(per_minute),
+        "RateLimit-Remaining": str(max(0, per_minute - int(hits))),
+        "RateLimit-Reset": str(math.ceil(next_minute_s)),
+    }
     if hits > per_minute:
         reset = time.time() + next_minute_s
         raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)

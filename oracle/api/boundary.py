@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from fastapi import Request, Response
+from fastapi import Path, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
@@ -33,10 +33,13 @@ from oracle.errors import (
     OracleError,
     RequestTooLarge,
     RequestTooSlow,
+    UnexpectedField,
     UploadTooLarge,
 )
 from oracle.originality import admission
 
+# A number of a row in a path, as the database counts.
+Number = Annotated[int, Path(ge=0, lt=2**63)]
 JSON_BYTES = 2**20
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of a form with a file
 MAX_FIELDS, MAX_FILES, MAX_FIELD_BYTES = 32, 2, 64 * 1024
@@ -162,9 +165,13 @@ class BoundedRoute(APIRoute):
         handle = super().get_route_handler()
         guards = list(guards_of(self.dependant))
         limit: BodyLimit = getattr(self.endpoint, LIMIT, BodyLimit())
+        # Pages take what links and browsers add.
+        parameters = query_of(self.dependant) if self.include_in_schema else None
 
         async def bounded(request: Request) -> Response:
             check_url(request)
+            if parameters is not None:
+                check_query(request, parameters)
             if guards:
                 await admit(request, guards)
             upload_bytes = get_services(request).settings.limits.upload_bytes
@@ -241,6 +248,29 @@ def check_url(request: Request) -> None:
     query: bytes = request.scope["query_string"]
     if b"%00" in query or b"\0" in query:
         check_text("the query", unquote_to_bytes(query).decode(errors="replace"))
+
+
+def query_of(dependant: Dependant) -> list[str]:
+    """Return the names of the parameters that a route reads from the query."""
+    own = [field.alias for field in dependant.query_params]
+    return own + [name for inner in dependant.dependencies for name in query_of(inner)]
+
+
+def check_query(request: Request, parameters: list[str]) -> None:
+    """Check that a query has each parameter once and none that is not known.
+
+    Raises: UnexpectedField, by its name.
+    """
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in parameters:
+            known = f"those known are {', '.join(parameters)}" if parameters else "it takes none"
+            raise UnexpectedField(
+                f"There is no query parameter {name[:64]!r} here; {known}. Nothing was done."
+            )
+        if times > 1:
+            raise UnexpectedField(
+                f"The query parameter {name!r} came {times} times; send it once. Nothing was done."
+            )
 
 
 def check_text(name: str, text: str) -> None:

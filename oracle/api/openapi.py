@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from oracle.api.boundary import guards_of
+from oracle.api.conventions import alias_of
 from oracle.api.problems import TITLES, codes
 
 PROBLEM = {
@@ -69,14 +70,38 @@ def build(app: FastAPI) -> dict[str, Any]:
     for name in VALIDATION:
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
-    schemas["ProblemCode"] = {"type": "string", "title": "ProblemCode", "enum": codes()}
+    meanings = codes()
+    schemas["ProblemCode"] = {
+        "type": "string",
+        "title": "ProblemCode",
+        "enum": list(meanings),
+        "x-enum-descriptions": meanings,
+    }
     for route in routes_of(app):
         if route.include_in_schema:
             for method in (route.methods or set()) - {"HEAD"}:
                 operation = document["paths"][route.path_format][method.lower()]
                 _describe_errors(operation, route)
     _make_plain(document)
+    _add_aliases(document["paths"])
     return document
+
+
+def _add_aliases(paths: dict[str, Any]) -> None:
+    """Describe each path of before beside the one that it stands for."""
+    for path, operations in list(paths.items()):
+        alias = alias_of(path)
+        if alias is None:
+            continue
+        paths[alias] = {
+            method: operation
+            | {
+                "operationId": f"{operation['operationId']}_alias",
+                "tags": ["aliases"],
+                "description": f"The same as `{method.upper()} {path}`, under its first name.",
+            }
+            for method, operation in operations.items()
+        }
 
 
 def _describe_errors(operation: dict[str, Any], route: APIRoute) -> None:
@@ -100,7 +125,8 @@ def _statuses(operation: dict[str, Any], route: APIRoute) -> Iterator[int]:
     """The errors that a route may answer, by what it takes."""
     if _wants_key(route):
         yield from (401, 403)
-    if "{" in route.path_format:
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    if "{" in route.path_format or "creator" in names:
         yield 404
     body = operation.get("requestBody")
     if body is not None:

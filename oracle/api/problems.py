@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from embeddings import errors as embedding
 from oracle import errors, fetch
+from oracle.api.conventions import asked_path
 from oracle.api.oidc import ProviderUnavailable
 from oracle.api.pages.rendering import show
 from oracle.api.ranges import RangeNotSatisfiable
@@ -87,19 +88,32 @@ TITLES = {
 }
 
 
-OWN_CODES = frozenset(
-    {"error", "http_error", "internal_error", "invalid_request", "method_not_allowed", "not_found"}
-)
+OWN_CODES = {
+    "error": "Something went wrong that has no code of its own.",
+    "http_error": "The request is not one that HTTP or this route knows.",
+    "internal_error": "Something went wrong here; it was logged.",
+    "invalid_request": "A field is missing or wrong; `errors` names each.",
+    "method_not_allowed": "This path does not answer that method.",
+    "not_found": "There is nothing of that name here.",
+}
 
 
-def codes() -> list[str]:
-    """Return every code that a problem can have, sorted."""
+def codes() -> dict[str, str]:
+    """Return every code that a problem can have, sorted, with a sentence that says what it means:
+    the first paragraph of its error's docstring.
+    """
+    known = dict(OWN_CODES)
 
-    def of(error: type[BaseException]) -> set[str]:
-        own = {str(error.code)} if hasattr(error, "code") else set()
-        return own.union(*map(of, error.__subclasses__()))
+    def add(error: type[BaseException]) -> None:
+        if "code" in vars(error):
+            meaning = (error.__doc__ or "").strip().partition("\n\n")[0]
+            known.setdefault(str(vars(error)["code"]), " ".join(meaning.split()))
+        for child in error.__subclasses__():
+            add(child)
 
-    return sorted(OWN_CODES.union(*map(of, STATUS)))
+    for error in STATUS:
+        add(error)
+    return dict(sorted(known.items()))
 
 
 def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> Response:
@@ -117,7 +131,7 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
             status=status,
             title=TITLES.get(status, "Error"),
             detail=detail,
-            path=request.url.path,
+            path=asked_path(request),
         )
         return HTMLResponse(page, status, headers)
     body = {
@@ -126,7 +140,7 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
         "status": status,
         "code": code,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": asked_path(request),
         **extra,
     }
     return JSONResponse(body, status, headers, media_type="application/problem+json")
@@ -134,7 +148,7 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
 
 def _wants_page(request: Request) -> bool:
     """Tell whether a browser asks for a page of ours: programs ask for anything, or for JSON."""
-    path = request.url.path
+    path = asked_path(request)
     return not path.startswith(("/v1/", "/api/")) and "text/html" in request.headers.get(
         "accept", ""
     )
@@ -152,7 +166,9 @@ def install(app: FastAPI) -> None:
 async def _on_known_error(request: Request, exc: Exception) -> Response:
     status = next(status for error, status in STATUS.items() if isinstance(exc, error))
     code = str(getattr(exc, "code", "error"))
-    log.warning("request.refused", path=request.url.path, status=status, code=code, detail=str(exc))
+    log.warning(
+        "request.refused", path=asked_path(request), status=status, code=code, detail=str(exc)
+    )
     answer = problem(request, status, code, str(exc))
     if isinstance(exc, errors.TooManyRequests | errors.ComeAgain):
         answer.headers["Retry-After"] = str(exc.retry_after_s)
@@ -169,7 +185,11 @@ async def _on_invalid_request(request: Request, exc: Exception) -> Response:
     ]
     detail = "; ".join(f"{f['field']}: {f['problem']}" for f in fields)
     log.warning(
-        "request.refused", path=request.url.path, status=422, code="invalid_request", detail=detail
+        "request.refused",
+        path=asked_path(request),
+        status=422,
+        code="invalid_request",
+        detail=detail,
     )
     return problem(request, 422, "invalid_request", detail, errors=fields)
 
@@ -177,7 +197,7 @@ async def _on_invalid_request(request: Request, exc: Exception) -> Response:
 async def _on_http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(exc.status_code, "http_error")
-    path = request.url.path
+    path = asked_path(request)
     detail = f"There is nothing at {path}." if code == "not_found" else str(exc.detail)
     return problem(request, exc.status_code, code, detail)
 

@@ -11,6 +11,7 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -50,15 +51,25 @@ def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool
 
     Raises: InvalidWebhook.
     """
+    target, secret = parse_receiver(url, allow_private=allow_private), make_secret()
+    hooks.set_webhook(conn, creator_id, url, target.netloc.decode().lower(), secret)
+    return secret
+
+
+def parse_receiver(url: str, *, allow_private: bool) -> httpx2.URL:
+    """Return the parts of a receiver's URL. Raises: InvalidWebhook."""
     try:
         target = parse(url)
     except FetchError as exc:
         raise InvalidWebhook(str(exc)) from exc
     if target.scheme != "https" and not allow_private:
         raise InvalidWebhook("Messages about money are sent over https only.")
-    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
-    hooks.set_webhook(conn, creator_id, url, target.netloc.decode().lower(), secret)
-    return secret
+    return target
+
+
+def make_secret() -> str:
+    """Return a new secret to sign with."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def sign(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
@@ -175,44 +186,61 @@ class WebhookSender:
         log.info("webhook.sent", message_id=str(message.id), error=error)
 
     def _post(self, message: Message, receiver: Receiver) -> str | None:
-        """Send one message; redirects are not followed.
+        return deliver(
+            receiver.url,
+            str(message.id),
+            payload(message),
+            [receiver.secret],
+            resolver=self._resolver,
+            allow_private=self._allow_private,
+            timeout_s=self._timeout_s,
+        )
 
-        Returns: why it did not arrive, None if it did.
-        """
-        body, name = payload(message), str(message.id)
-        now_s = int(datetime.now(UTC).timestamp())
-        try:
-            target = parse(receiver.url)
-            headers: dict[bytes | str, bytes | str] = {
-                b"Host": target.netloc,
-                b"Content-Type": b"application/json",
-                b"Connection": b"close",
-                b"User-Agent": b"creativity-oracle/0.1 (+webhook)",
-                b"webhook-id": name.encode(),
-                b"webhook-timestamp": str(now_s).encode(),
-                b"webhook-signature": sign(receiver.secret, name, now_s, body).encode(),
-            }
-            url = httpcore2.URL(
-                scheme=target.raw_scheme,
-                host=target.raw_host,
-                port=target.port,
-                target=target.raw_path,
-            )
-            backend = CheckedBackend(
-                self._resolver, Deadline.after(self._timeout_s), allow_private=self._allow_private
-            )
-            with (
-                httpcore2.ConnectionPool(
-                    httpx2.create_ssl_context(trust_env=False), network_backend=backend
-                ) as pool,
-                pool.stream("POST", url, headers=headers, content=body) as response,
-            ):
-                status = response.status
-        except (
-            FetchError,
-            httpcore2.TimeoutException,
-            httpcore2.NetworkError,
-            httpcore2.ProtocolError,
-        ) as exc:
-            return str(exc) or type(exc).__name__
-        return None if 200 <= status < 300 else f"The server answered with status {status}."
+
+def deliver(
+    url: str,
+    name: str,
+    body: bytes,
+    signed_with: Sequence[str],
+    *,
+    resolver: Resolver,
+    allow_private: bool,
+    timeout_s: float,
+) -> str | None:
+    """Send one message, signed with each secret; redirects are not followed.
+
+    Args: name: its id, the same whenever it is sent again.
+    Returns: why it did not arrive, None if it did.
+    """
+    now_s = int(datetime.now(UTC).timestamp())
+    signature = " ".join(sign(secret, name, now_s, body) for secret in signed_with)
+    try:
+        target = parse(url)
+        headers: dict[bytes | str, bytes | str] = {
+            b"Host": target.netloc,
+            b"Content-Type": b"application/json",
+            b"Connection": b"close",
+            b"User-Agent": b"creativity-oracle/0.1 (+webhook)",
+            b"webhook-id": name.encode(),
+            b"webhook-timestamp": str(now_s).encode(),
+            b"webhook-signature": signature.encode(),
+        }
+        address = httpcore2.URL(
+            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
+        )
+        backend = CheckedBackend(resolver, Deadline.after(timeout_s), allow_private=allow_private)
+        with (
+            httpcore2.ConnectionPool(
+                httpx2.create_ssl_context(trust_env=False), network_backend=backend
+            ) as pool,
+            pool.stream("POST", address, headers=headers, content=body) as response,
+        ):
+            status = response.status
+    except (
+        FetchError,
+        httpcore2.TimeoutException,
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+    ) as exc:
+        return str(exc) or type(exc).__name__
+    return None if 200 <= status < 300 else f"The server answered with status {status}."

@@ -12,6 +12,7 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
 from oracle.notices.emails import EmailSender
+from oracle.notices.endpoints import EndpointSender
 from oracle.notices.webhooks import WebhookSender
 from oracle.originality import reanalysis, rejudge
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
@@ -68,6 +69,7 @@ class Scheduler:
         jobs: Jobs | None = None,
         blobs: Callable[[], BlobStore] | None = None,
         webhooks: WebhookSender | None = None,
+        endpoints: EndpointSender | None = None,
         emails: EmailSender | None = None,
         every_s: float = EVERY_S,
     ) -> None:
@@ -80,7 +82,7 @@ class Scheduler:
         self._sender = sender
         self._jobs = jobs
         self._blobs = blobs
-        self._senders = [sender for sender in (webhooks, emails) if sender is not None]
+        self._senders = [sender for sender in (webhooks, endpoints, emails) if sender is not None]
         self._sweep: blob_sweep.Sweep | None = None
         self._next_sweep: datetime | None = None
         self._every_s = every_s

@@ -28,6 +28,7 @@ NOT_IMPORTED = {
     "python-multipart": "FastAPI reads forms with it",
     "timm": "open_clip builds towers with it",
     "torchvision": "open_clip's transforms are its own",
+    "mkdocs-material": "the theme of the documentation",
     "mypy": "a command of `make lint`",
     "ruff": "a command of `make lint`",
     "import-linter": "a command of `make lint`",

@@ -16,6 +16,7 @@ from oracle.api.routes import (
     history,
     keys,
     licences,
+    listings,
     names,
     neighbours,
     operator_alerts,
@@ -30,6 +31,7 @@ from oracle.api.routes import (
     status,
     uploads,
     wallets,
+    webhooks,
 )
 
 ROUTERS = tuple(
@@ -40,6 +42,7 @@ ROUTERS = tuple(
         reports,
         names,
         neighbours,
+        listings,
         governance,
         oversight,
         engagement,
@@ -64,5 +67,6 @@ ROUTERS = tuple(
         operator_alerts,
         status,
         wallets,
+        webhooks,
     )
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -38,6 +38,10 @@ log = structlog.get_logger()
 
 EVENTS_MAX_S = 300.0
 ENDED = ("final", "refused", None)
+# A document whose bytes are hashed or signed: clients keep it as it comes.
+DOCUMENT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object", "title": "Document"}}}}
+}
 
 router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["analyses"])
 
@@ -85,7 +89,9 @@ def get_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> Analysi
 
 
 @router.get(
-    "/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain covers"
+    "/analyses/{analysis_id}/evidence",
+    responses=DOCUMENT,
+    summary="The exact bytes that the hash on chain covers",
 )
 def get_evidence(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
@@ -100,6 +106,7 @@ def get_evidence(services: ServicesDep, _: Reader, analysis_id: UUID) -> Respons
 
 @router.get(
     "/analyses/{analysis_id}/receipt",
+    responses=DOCUMENT,
     summary="Verdict and transaction as one signed document, once final",
 )
 def get_receipt(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:

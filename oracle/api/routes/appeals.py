@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import structlog
@@ -12,10 +12,32 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from oracle.api.access import Caller, FraudOfficer, Reader
-from oracle.api.boundary import BoundedRoute, printable, takes
+from oracle.api.boundary import BoundedRoute, Number, printable, takes
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import acting_creator, actor_of, check_own_key, check_side, own_creator
-from oracle.api.schemas.appeals import AppealView, CopyClaim, Decision, VerdictAppeal, View, Webhook
+from oracle.api.parties import (
+    acting_creator,
+    actor_of,
+    check_own_key,
+    check_side,
+    own_creator,
+)
+from oracle.api.schemas.appeals import (
+    AppealPage,
+    AppealView,
+    AttachedView,
+    AttachmentView,
+    CaseStep,
+    ClaimCheck,
+    CopyClaim,
+    DecidedAppeal,
+    Decision,
+    MessagePage,
+    MessageView,
+    VerdictAppeal,
+    View,
+    Webhook,
+    WebhookSecret,
+)
 from oracle.api.services import Services, ServicesDep
 from oracle.appeals import claims
 from oracle.appeals import verdicts as verdict_appeals
@@ -78,7 +100,7 @@ def list_appeals(
     status: Literal["open", "decided"] | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
+) -> AppealPage:
     check_side(caller, caller.creator_id)
     with services.db.transaction() as conn:
         listed = appeals.page(
@@ -90,7 +112,9 @@ def list_appeals(
         )
         views = [appeal_view(conn, appeal) for appeal in listed[:limit]]
     last = listed[limit - 1] if len(listed) > limit else None
-    return {"appeals": views, "next_cursor": write_cursor(last.filed_at, last.id) if last else None}
+    return AppealPage(
+        appeals=views, next_cursor=write_cursor(last.filed_at, last.id) if last else None
+    )
 
 
 @router.get("/v1/appeals/{appeal_id}", summary="One appeal with its files and steps")
@@ -107,13 +131,18 @@ def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> Appeal
 @takes(file=MAX_BYTES)
 def attach(
     services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
-) -> dict[str, int]:
-    return {"attachment": attach_file(services, caller, appeal_id, file)}
+) -> AttachedView:
+    return AttachedView(attachment=attach_file(services, caller, appeal_id, file))
 
 
-@router.get("/v1/appeals/{appeal_id}/attachments/{number}", summary="A file as it was sent")
+@router.get(
+    "/v1/appeals/{appeal_id}/attachments/{number}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}},
+    summary="A file as it was sent",
+)
 def get_attachment(
-    services: ServicesDep, caller: Reader, appeal_id: UUID, number: int
+    services: ServicesDep, caller: Reader, appeal_id: UUID, number: Number
 ) -> StreamingResponse:
     with services.db.transaction() as conn:
         get_visible_appeal(conn, caller, appeal_id)
@@ -153,7 +182,7 @@ def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -
 )
 def decide(
     services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision
-) -> dict[str, Any]:
+) -> DecidedAppeal:
     with services.db.transaction() as conn:
         appeal = appeals.get(conn, appeal_id)
         if appeal.kind == "claim":
@@ -168,7 +197,7 @@ def decide(
                 bad_faith=body.bad_faith,
             )
             view = appeal_view(conn, appeals.get(conn, appeal_id))
-            return {"appeal": view, "checked_again": []}
+            return DecidedAppeal(appeal=view, checked_again=[])
         rechecks = verdict_appeals.decide_verdict(
             conn,
             appeal_id,
@@ -177,10 +206,8 @@ def decide(
             convinced=body.convinced,
             now=datetime.now(UTC),
         )
-        return {
-            "appeal": appeal_view(conn, appeals.get(conn, appeal_id)),
-            "checked_again": rechecks,
-        }
+        view = appeal_view(conn, appeals.get(conn, appeal_id))
+    return DecidedAppeal(appeal=view, checked_again=list(rechecks))
 
 
 @router.get("/v1/messages", summary="The notices to a creator")
@@ -190,26 +217,28 @@ def list_messages(
     creator: str | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
+) -> MessagePage:
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, creator)
         listed = messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
     last = listed[limit - 1] if len(listed) > limit else None
-    return {
-        "messages": [_message(message) for message in listed[:limit]],
-        "next_cursor": write_cursor(last.created_at, last.id) if last else None,
-    }
+    return MessagePage(
+        messages=[_message(message) for message in listed[:limit]],
+        next_cursor=write_cursor(last.created_at, last.id) if last else None,
+    )
 
 
 @router.put(
     "/v1/webhook", summary="Set where a creator's messages go; the answer holds the secret, once"
 )
-def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[str, str]:
+def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> WebhookSecret:
     check_own_key(caller)
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, body.creator)
         private = services.settings.fetch.allow_private
-        return {"secret": webhooks.register(conn, creator_id, body.url, allow_private=private)}
+        return WebhookSecret(
+            secret=webhooks.register(conn, creator_id, body.url, allow_private=private)
+        )
 
 
 def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
@@ -281,46 +310,52 @@ def appeal_view(conn: Connection, appeal: Appeal) -> AppealView:
         name: getattr(appeal, name) for name in AppealView.model_fields if hasattr(appeal, name)
     }
     files = [
-        {
-            "number": f.id,
-            "file_name": f.file_name,
-            "mime": f.mime,
-            "size_bytes": f.size_bytes,
-            "added_by": f.added_by,
-        }
-        for f in appeals.attachments(conn, appeal.id)
+        AttachmentView(
+            number=file.id,
+            file_name=file.file_name,
+            mime=file.mime,
+            size_bytes=file.size_bytes,
+            added_by=file.added_by,
+        )
+        for file in appeals.attachments(conn, appeal.id)
     ]
     steps = [
-        {"at": e.at, "actor": e.actor, "step": e.step, "reason_code": e.reason_code, "text": e.text}
-        for e in audit_log.of_appeal(conn, appeal.id)
+        CaseStep(
+            at=step.at,
+            actor=step.actor,
+            step=step.step,
+            reason_code=step.reason_code,
+            text=step.text,
+        )
+        for step in audit_log.of_appeal(conn, appeal.id)
     ]
     check = stored_claims.find_check(conn, appeal.id) if appeal.kind == "claim" else None
     shown["check"] = (
-        {
-            "similarity_bps": check.similarity_bps,
-            "verified": check.verified,
-            "match": check.match,
-            "error": check.error,
-            "checked_at": check.checked_at,
-        }
+        ClaimCheck(
+            similarity_bps=check.similarity_bps,
+            verified=check.verified,
+            match=dict(check.match) if check.match else None,
+            error=check.error,
+            checked_at=check.checked_at,
+        )
         if check
         else None
     )
     return AppealView(**shown, attachments=files, history=steps)
 
 
-def _message(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "kind": message.kind,
-        "subject": message.subject,
-        "body": message.body,
-        "facts": dict(message.facts),
-        "created_at": message.created_at,
-        "read_at": message.read_at,
-        "alert_id": message.alert_id,
-        "appeal_id": message.appeal_id,
-        "delivery": message.delivery,
-        "sha256": bytes(message.sha256).hex(),
-        "link": f"/messages/{message.id}",
-    }
+def _message(message: Message) -> MessageView:
+    return MessageView(
+        id=message.id,
+        kind=message.kind,
+        subject=message.subject,
+        body=message.body,
+        facts=dict(message.facts),
+        created_at=message.created_at,
+        read_at=message.read_at,
+        alert_id=message.alert_id,
+        appeal_id=message.appeal_id,
+        delivery=message.delivery,
+        sha256=bytes(message.sha256).hex(),
+        link=f"/messages/{message.id}",
+    )

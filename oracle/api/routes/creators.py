@@ -56,14 +56,14 @@ class ShownCreator:
     now: datetime
 
 
-@router.get("/api/creators/{creator}", summary="Money and posts of a creator")
+@router.get("/v1/creators/{creator}", summary="Money and posts of a creator")
 def get_creator(services: ServicesDep, caller: Reader, creator: str) -> CreatorView:
     with services.db.transaction() as conn:
         return creator_view(conn, load_creator(conn, caller, creator), services.payout_asset)
 
 
 @router.get(
-    "/api/creators/{creator}/posts", summary="Posts with grade, verdict and money, the newest first"
+    "/v1/creators/{creator}/posts", summary="Posts with grade, verdict and money, the newest first"
 )
 def list_posts(
     services: ServicesDep,
@@ -84,9 +84,9 @@ def list_posts(
 
 
 @router.get(
-    "/api/creators/{creator}/posts.csv",
+    "/v1/creators/{creator}/posts.csv",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     summary="All posts that fit, with grade, verdict and money, as CSV",
 )
 def get_posts_csv(
@@ -110,7 +110,7 @@ def get_posts_csv(
 
 
 @router.get(
-    "/api/creators/{creator}/posts/{post_id}",
+    "/v1/creators/{creator}/posts/{post_id}",
     summary="How a post's grade and every cent of it came about",
 )
 def get_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> PostDetail:
@@ -119,9 +119,9 @@ def get_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostI
 
 
 @router.get(
-    "/api/creators/{creator}/statement.csv",
+    "/v1/creators/{creator}/statement.csv",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}},
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     summary="Payout statement: every line of the ledger as CSV",
 )
 def get_statement(
@@ -187,10 +187,10 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
         followers_at=reach.followers_at,
         paid_since=reach.paid_since,
         links={
-            "self": f"/api{path}",
-            "posts": f"/api{path}/posts",
-            "posts_csv": f"/api{path}/posts.csv",
-            "statement": f"/api{path}/statement.csv",
+            "self": f"/v1{path}",
+            "posts": f"/v1{path}/posts",
+            "posts_csv": f"/v1{path}/posts.csv",
+            "statement": f"/v1{path}/statement.csv",
             "history": f"/v1{path}/history",
             "page": path,
         },
@@ -219,7 +219,7 @@ def post_page(
     more = len(listed) > limit
     return PostPage(
         posts=[PostView(**schemas.post_fields(post, owner.handle)) for _, post in shown],
-        next=write_cursor(shown[-1][0], shown[-1][1].post_id) if more else None,
+        next_cursor=write_cursor(shown[-1][0], shown[-1][1].post_id) if more else None,
     )
 
 

@@ -21,7 +21,7 @@ from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
 from storage.ledger.earnings import NewAdjustment, NewPay
 
-router = APIRouter(route_class=BoundedRoute, prefix="/api", tags=["engagement"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["engagement"])
 # So long after it a week can be paid and corrected.
 CORRECTED_WITHIN = timedelta(weeks=26)
 # Of 50 000 events, and of 10 000 lines.

@@ -4,18 +4,18 @@ off chain.
 In this order, or it may be paid twice: block it, wait until it is confirmed that nothing can
 reach the contract any more, pay, note how.
 
-To clients a blocked payout is `withheld`, under `/api/stuck_payments`: paths and fields keep
+To clients a blocked payout is `withheld`, under `/v1/stuck_payments`: paths and fields keep
 their first names, as do the columns of `ledger_payouts`.
 """
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Admin
-from oracle.api.boundary import BoundedRoute
+from oracle.api.boundary import BoundedRoute, Number
 from oracle.api.services import ServicesDep
 from oracle.errors import Conflict
 from oracle.payouts.onchain import owed
@@ -63,6 +63,14 @@ class FailedPayoutView(BaseModel):
     advice: str
 
 
+class PayoutStep(BaseModel):
+    """What became of a failed payout."""
+
+    transaction: int
+    status: Literal["withheld", "settled", "due"]
+    by: str
+
+
 class Blocking(BaseModel):
     """A failed payout that is to be settled off chain."""
 
@@ -80,7 +88,7 @@ class Settlement(BaseModel):
 
 
 @router.get(
-    "/api/stuck_payments",
+    "/v1/stuck_payments",
     summary="Pay that the contract refused or judges otherwise, the oldest first",
 )
 def list_failed(services: ServicesDep, _: Admin) -> list[FailedPayoutView]:
@@ -91,12 +99,10 @@ def list_failed(services: ServicesDep, _: Admin) -> list[FailedPayoutView]:
 
 
 @router.post(
-    "/api/stuck_payments/{transaction}/withhold",
+    "/v1/stuck_payments/{transaction}/withhold",
     summary="Never send it to the contract any more; not to be paid yet",
 )
-def block(
-    services: ServicesDep, caller: Admin, transaction: int, body: Blocking
-) -> dict[str, int | str]:
+def block(services: ServicesDep, caller: Admin, transaction: Number, body: Blocking) -> PayoutStep:
     with services.db.transaction() as conn:
         pay = failed_payouts.get_failed(conn, transaction, datetime.now(UTC))
         to_original, to_poster = _amounts(pay)
@@ -120,31 +126,31 @@ def block(
             note=body.note,
             now=datetime.now(UTC),
         )
-    return {"transaction": transaction, "status": "withheld", "by": caller.name}
+    return PayoutStep(transaction=transaction, status="withheld", by=caller.name)
 
 
 @router.post(
-    "/api/stuck_payments/{transaction}/settle",
+    "/v1/stuck_payments/{transaction}/settle",
     summary="Note how a blocked and confirmed payout was settled",
 )
 def settle(
-    services: ServicesDep, caller: Admin, transaction: int, body: Settlement
-) -> dict[str, int | str]:
+    services: ServicesDep, caller: Admin, transaction: Number, body: Settlement
+) -> PayoutStep:
     with services.db.transaction() as conn:
         failed_payouts.settle(
             conn, transaction, by=caller.name, note=body.note, now=datetime.now(UTC)
         )
-    return {"transaction": transaction, "status": "settled", "by": caller.name}
+    return PayoutStep(transaction=transaction, status="settled", by=caller.name)
 
 
 @router.post(
-    "/api/stuck_payments/{transaction}/resume",
+    "/v1/stuck_payments/{transaction}/resume",
     summary="Send a blocked payout to the contract after all",
 )
-def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, int | str]:
+def resume(services: ServicesDep, caller: Admin, transaction: Number) -> PayoutStep:
     with services.db.transaction() as conn:
         failed_payouts.resume(conn, transaction, datetime.now(UTC))
-    return {"transaction": transaction, "status": "due", "by": caller.name}
+    return PayoutStep(transaction=transaction, status="due", by=caller.name)
 
 
 def _amounts(pay: FailedPayout) -> tuple[int, int]:

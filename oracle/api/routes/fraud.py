@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -27,7 +27,7 @@ from storage.fraud import context as fraud_context
 from storage.fraud import thresholds as fraud_thresholds
 from storage.fraud.alerts import Alert
 
-router = APIRouter(route_class=BoundedRoute, prefix="/api", tags=["fraud"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["fraud"])
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -124,7 +124,7 @@ def freeze_alert(
 )
 def appeal_alert(
     services: ServicesDep, caller: Reader, alert_id: UUID, body: schemas.AppealRequest
-) -> dict[str, UUID | str]:
+) -> schemas.AppealFiled:
     with services.db.transaction() as conn:
         creator_id = own_creator(caller, body.creator)
         number = alert_appeals.appeal_alert(
@@ -136,7 +136,7 @@ def appeal_alert(
             statement=body.statement,
             now=datetime.now(UTC),
         )
-    return {"appeal_id": number, "link": f"/v1/appeals/{number}"}
+    return schemas.AppealFiled(appeal_id=number, link=f"/v1/appeals/{number}")
 
 
 @router.post(
@@ -203,7 +203,7 @@ def put_thresholds(
 @router.post("/fraud_thresholds/dry-run", summary="Try thresholds on the last days")
 def try_thresholds(
     services: ServicesDep, _: FraudOfficer, body: schemas.DryRunRequest
-) -> dict[str, Any]:
+) -> schemas.DryRunView:
     proposed = Thresholds.from_json(body.limits)
     with services.db.transaction() as conn:
         current = Thresholds.from_json(
@@ -220,18 +220,15 @@ def check_audit(
     hash: Annotated[
         str | None, Query(pattern="^[0-9a-f]{64}$", description="The hash you kept of it.")
     ] = None,
-) -> dict[str, int | bool | str | None]:
+) -> schemas.AuditCheck:
     """Check the log's hashes. A cut-off end shows only against a hash you kept: note `head`."""
     known_hash = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
     with services.db.transaction() as conn:
         broken_at = audit_log.find_break(conn, known_hash)
         last, digest = audit_log.head(conn)
-    return {
-        "intact": broken_at is None,
-        "broken_at": broken_at,
-        "head_seq": last,
-        "head": digest.hex(),
-    }
+    return schemas.AuditCheck(
+        intact=broken_at is None, broken_at=broken_at, head_seq=last, head=digest.hex()
+    )
 
 
 def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:
@@ -273,10 +270,9 @@ def _views(conn: Connection, alerts_found: Sequence[Alert]) -> list[schemas.Aler
     return views
 
 
-def _dry_run_view(run: DryRun) -> dict[str, Any]:
-    return {
-        **{name: value for name, value in run.__dict__.items() if name != "changes"},
-        "changes": [
-            change.__dict__ | {"post_id": schemas.hexed(change.post_id)} for change in run.changes
-        ],
-    }
+def _dry_run_view(run: DryRun) -> schemas.DryRunView:
+    changes = [
+        schemas.DryRunChange(**vars(change) | {"post_id": schemas.hexed(change.post_id)})
+        for change in run.changes
+    ]
+    return schemas.DryRunView(**vars(run) | {"changes": changes})

@@ -13,7 +13,7 @@ from oracle.engagement.grading_policy import Proposal
 from storage.engagement import grades as engagement_grades
 from storage.engagement.grades import StoredPolicy
 
-router = APIRouter(route_class=BoundedRoute, prefix="/api/grading", tags=["grading"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/grading", tags=["grading"])
 
 
 class Rules(BaseModel):

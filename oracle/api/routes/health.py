@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
 
 from oracle import metrics
 from oracle.api.boundary import BoundedRoute
@@ -41,23 +43,41 @@ class Check:
     detail: str
 
 
+class HealthView(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyView(BaseModel):
+    """Whether the whole oracle works, and what does not."""
+
+    ready: bool
+    checks: dict[str, Check]
+    channels: dict[str, dict[str, Any]]
+
+
 @router.get("/healthz", summary="The process answers")
-async def healthz() -> dict[str, str]:
-    return {"status": "alive"}
+async def healthz() -> HealthView:
+    return HealthView()
 
 
 @router.get(
     "/readyz",
     summary="Database, worker, node and channels",
-    responses={503: {"description": "Not ready"}},
+    responses={503: {"description": "Not ready", "model": ReadyView}},
 )
-async def readyz(services: ServicesDep, response: Response) -> dict[str, object]:
+async def readyz(services: ServicesDep, response: Response) -> ReadyView:
     checks = await services.probe(lambda: _checks(services))
     if checks is None:
         checks = {"database": Check(False, f"silent for {PROBE_S:g} s")}
     ready = all(check.ok for name, check in checks.items() if name not in ADVISORY)
     response.status_code = 200 if ready else 503
-    return {"ready": ready, "checks": checks, "channels": services.channels}
+    return ReadyView(
+        ready=ready,
+        checks=checks,
+        channels={kind: dict(each) for kind, each in services.channels.items()},
+    )
 
 
 def _checks(services: Services) -> dict[str, Check]:
@@ -101,7 +121,7 @@ def _reconciliation(matters: Mapping[str, int], compared: LastRun | None) -> Che
 
 def _matters(matters: Mapping[str, int], kind: str, what: str) -> Check:
     count = matters.get(kind, 0)
-    return Check(count == 0, f"{count} {what}" + ("; see /api/operator_alerts" if count else ""))
+    return Check(count == 0, f"{count} {what}" + ("; see /v1/operator_alerts" if count else ""))
 
 
 def _processes(services: Services) -> dict[str, Check]:
@@ -124,7 +144,12 @@ def _node(node: NodeStatus) -> Check:
     return Check(True, f"head {node.head_number}, finalized {node.finalized_number}")
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def show_metrics(services: ServicesDep) -> Response:
     collectors = NodeCollector(services.db), SystemCollector(services.db)
     shown = await services.scrape(lambda: metrics.exposition(*collectors))

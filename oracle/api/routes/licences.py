@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Reader
-from oracle.api.boundary import BoundedRoute
+from oracle.api.boundary import BoundedRoute, Number
 from oracle.api.parties import acting_creator, check_own_key, own_creator
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
@@ -55,7 +55,7 @@ def grant(services: ServicesDep, caller: Reader, body: Grant) -> Licence:
 
 
 @router.delete("/{number}", status_code=204, summary="End a licence that you granted")
-def revoke(services: ServicesDep, caller: Reader, number: int) -> None:
+def revoke(services: ServicesDep, caller: Reader, number: Number) -> None:
     """It stays listed, and verdicts that rested on it stand; later analyses know it no more."""
     check_own_key(caller)
     with services.db.transaction() as conn:

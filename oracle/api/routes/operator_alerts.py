@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Admin
-from oracle.api.boundary import BoundedRoute
+from oracle.api.boundary import BoundedRoute, Number
 from oracle.api.services import ServicesDep
 from storage import operator_alerts
 
@@ -24,7 +24,8 @@ class OperatorAlertView(BaseModel):
         " decided; not_held_on_chain: it holds no share for an appeal or claim; case_failed: the"
         " oracle cannot conclude what became of a post, until it can; reconciliation: ledger and"
         " contract say different things; history_claim: a work is said to be older than it is"
-        " proven to be, which can be vetoed for seven days."
+        " proven to be, which can be vetoed for seven days; webhook_disabled: nothing arrived at a"
+        " platform's webhook for five days."
     )
     subject: str
     detail: str
@@ -38,7 +39,14 @@ class Resolution(BaseModel):
     note: Annotated[str, Field(min_length=10, max_length=2000)]
 
 
-@router.get("/api/operator_alerts", summary="Open matters of the operator, the oldest first")
+class Resolved(BaseModel):
+    """A matter that is closed."""
+
+    id: int
+    by: str
+
+
+@router.get("/v1/operator_alerts", summary="Open matters of the operator, the oldest first")
 def list_operator_alerts(services: ServicesDep, _: Admin) -> list[OperatorAlertView]:
     with services.db.transaction() as conn:
         return [
@@ -54,12 +62,10 @@ def list_operator_alerts(services: ServicesDep, _: Admin) -> list[OperatorAlertV
         ]
 
 
-@router.post("/api/operator_alerts/{alert_id}/resolve", summary="Note what was done about one")
-def resolve(
-    services: ServicesDep, caller: Admin, alert_id: int, body: Resolution
-) -> dict[str, int | str]:
+@router.post("/v1/operator_alerts/{alert_id}/resolve", summary="Note what was done about one")
+def resolve(services: ServicesDep, caller: Admin, alert_id: Number, body: Resolution) -> Resolved:
     with services.db.transaction() as conn:
         operator_alerts.resolve(
             conn, alert_id, by=caller.name, note=body.note, now=datetime.now(UTC)
         )
-    return {"id": alert_id, "by": caller.name}
+    return Resolved(id=alert_id, by=caller.name)

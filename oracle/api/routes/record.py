@@ -2,12 +2,15 @@
 by hash.
 """
 
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
 
 from oracle.api.access import Anyone
 from oracle.api.boundary import BoundedRoute
+from oracle.api.routes.analyses import DOCUMENT
 from oracle.api.services import ServicesDep
 from storage.chain import receipts
 from storage.errors import NotFound
@@ -16,57 +19,96 @@ from storage.fraud import audit_log, public_record
 router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["record"])
 
 
+class AnchorView(BaseModel):
+    """A head of the record that was written on chain."""
+
+    day: date
+    seq: int
+    hash: str
+    status: str
+    transaction: str | None
+
+
+class RecordView(BaseModel):
+    """The head of the record, and its newest heads on chain."""
+
+    seq: int
+    hash: str
+    anchors: list[AnchorView]
+
+
+class StepView(BaseModel):
+    """A step of the record.
+
+    `hash` is SHA-256 over the 32 bytes of `previous_hash` and the bytes of `body`.
+    """
+
+    seq: int
+    at: datetime
+    step: str
+    previous_hash: str
+    hash: str
+    body: str | None = Field(description="Null where it names people; its hash stays.")
+
+
+class StepPage(BaseModel):
+    """Steps of the record, the oldest first."""
+
+    steps: list[StepView]
+    next_cursor: int | None = Field(description="Send it as `cursor` to go on; null at the end.")
+
+
 @router.get("/record", summary="Head of the public record, and its heads on chain")
-def get_record(services: ServicesDep, _: Anyone) -> dict[str, Any]:
+def get_record(services: ServicesDep, _: Anyone) -> RecordView:
     with services.db.transaction() as conn:
         seq, digest = audit_log.head(conn)
         anchors = public_record.list_anchors(conn, 30)
-    return {
-        "seq": seq,
-        "hash": digest.hex(),
-        "anchors": [
-            {
-                "day": one.day,
-                "seq": one.seq,
-                "hash": bytes(one.hash).hex(),
-                "status": one.status,
-                "transaction": "0x" + bytes(one.tx_hash).hex() if one.tx_hash else None,
-            }
-            for one in anchors
+    return RecordView(
+        seq=seq,
+        hash=digest.hex(),
+        anchors=[
+            AnchorView(
+                day=anchor.day,
+                seq=anchor.seq,
+                hash=bytes(anchor.hash).hex(),
+                status=anchor.status,
+                transaction="0x" + bytes(anchor.tx_hash).hex() if anchor.tx_hash else None,
+            )
+            for anchor in anchors
         ],
-    }
+    )
 
 
 @router.get("/record/steps", summary="Steps of the record; each hash is over the one before")
 def list_steps(
     services: ServicesDep,
     _: Anyone,
-    after: Annotated[int, Query(ge=0)] = 0,
+    cursor: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> dict[str, Any]:
-    """List steps. `hash` is SHA-256 over the 32 bytes of `previous_hash` and the bytes of `body`.
-
-    The body of a step that names people is left out; its hash stays.
-    """
+) -> StepPage:
     with services.db.transaction() as conn:
-        steps = public_record.page(conn, after, limit)
-    return {
-        "steps": [
-            {
-                "seq": step.seq,
-                "at": step.at,
-                "step": step.step,
-                "previous_hash": bytes(step.previous_hash).hex(),
-                "hash": bytes(step.hash).hex(),
-                "body": bytes(step.body).decode() if step.body is not None else None,
-            }
+        steps = public_record.page(conn, cursor, limit)
+    return StepPage(
+        steps=[
+            StepView(
+                seq=step.seq,
+                at=step.at,
+                step=step.step,
+                previous_hash=bytes(step.previous_hash).hex(),
+                hash=bytes(step.hash).hex(),
+                body=bytes(step.body).decode() if step.body is not None else None,
+            )
             for step in steps
         ],
-        "next": steps[-1].seq if len(steps) == limit else None,
-    }
+        next_cursor=steps[-1].seq if len(steps) == limit else None,
+    )
 
 
-@router.get("/receipts/{evidence_hash}", summary="The receipt of a decision by its evidence hash")
+@router.get(
+    "/receipts/{evidence_hash}",
+    responses=DOCUMENT,
+    summary="The receipt of a decision by its evidence hash",
+)
 def get_receipt_by_hash(services: ServicesDep, _: Anyone, evidence_hash: str) -> Response:
     with services.db.transaction() as conn:
         receipt = receipts.find_by_evidence(conn, _digest(evidence_hash))
@@ -75,7 +117,11 @@ def get_receipt_by_hash(services: ServicesDep, _: Anyone, evidence_hash: str) ->
     return Response(receipt, media_type="application/json")
 
 
-@router.get("/evidence/{evidence_hash}", summary="The bytes of a final decision's evidence")
+@router.get(
+    "/evidence/{evidence_hash}",
+    responses=DOCUMENT,
+    summary="The bytes of a final decision's evidence",
+)
 def get_evidence_by_hash(services: ServicesDep, _: Anyone, evidence_hash: str) -> Response:
     """The bytes whose SHA-256 is on chain. They name nobody; works and creators are numbers."""
     with services.db.transaction() as conn:

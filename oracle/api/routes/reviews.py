@@ -1,7 +1,7 @@
 """Reviews of what could not be decided: the queue of reviewers, and the creators' own cases."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -10,7 +10,16 @@ from oracle.api.access import FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import actor_of, check_side, own_creator
-from oracle.api.schemas.reviews import QuarantineReason, ReviewDecision, ReviewStatement, ReviewView
+from oracle.api.schemas.reviews import (
+    JudgedAgain,
+    QuarantineList,
+    QuarantineReason,
+    QuarantineView,
+    ReviewDecision,
+    ReviewPage,
+    ReviewStatement,
+    ReviewView,
+)
 from oracle.api.services import ServicesDep
 from oracle.appeals import reviews as appeals_reviews
 from oracle.appeals.neutral import check_neutral
@@ -29,14 +38,14 @@ def list_reviews(
     _: FraudOfficer,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
+) -> ReviewPage:
     with services.db.transaction() as conn:
         listed = reviews.list_open(conn, limit + 1, after=read_cursor(cursor, UUID))
     last = listed[limit - 1] if len(listed) > limit else None
-    return {
-        "reviews": [review_view(review) for review in listed[:limit]],
-        "next_cursor": write_cursor(last.decide_by, last.id) if last else None,
-    }
+    return ReviewPage(
+        reviews=[review_view(review) for review in listed[:limit]],
+        next_cursor=write_cursor(last.decide_by, last.id) if last else None,
+    )
 
 
 @router.get("/reviews/{review_id}", summary="One review; also for the creator of the post")
@@ -78,33 +87,34 @@ def decide_review(
 @router.get("/quarantines", summary="Works by which nobody is accused now, and those that were")
 def list_quarantines(
     services: ServicesDep, _: FraudOfficer, limit: Annotated[int, Query(ge=1, le=200)] = 50
-) -> dict[str, Any]:
+) -> QuarantineList:
     with services.db.transaction() as conn:
-        return {"quarantines": [vars(one) for one in quarantines.list_all(conn, limit)]}
+        listed = quarantines.list_all(conn, limit)
+    return QuarantineList(quarantines=[QuarantineView(**vars(each)) for each in listed])
 
 
 @router.post("/works/{work_id}/quarantine", summary="Stop a bad reference in one step")
 def quarantine_work(
     services: ServicesDep, caller: FraudOfficer, work_id: UUID, body: QuarantineReason
-) -> dict[str, Any]:
+) -> JudgedAgain:
     with services.db.transaction() as conn:
         check_neutral(conn, actor_of(caller), works.get_work(conn, work_id).creator_id)
         again = quarantine.quarantine(
             conn, work_id, by=actor_of(caller), because=body.because, now=datetime.now(UTC)
         )
-    return {"work_id": work_id, "judged_again": again}
+    return JudgedAgain(work_id=work_id, judged_again=again)
 
 
 @router.post("/works/{work_id}/release", summary="Undo a quarantine")
 def release_work(
     services: ServicesDep, caller: FraudOfficer, work_id: UUID, body: QuarantineReason
-) -> dict[str, Any]:
+) -> JudgedAgain:
     with services.db.transaction() as conn:
         check_neutral(conn, actor_of(caller), works.get_work(conn, work_id).creator_id)
         again = quarantine.release(
             conn, work_id, by=actor_of(caller), because=body.because, now=datetime.now(UTC)
         )
-    return {"work_id": work_id, "judged_again": again}
+    return JudgedAgain(work_id=work_id, judged_again=again)
 
 
 def review_view(review: Review) -> ReviewView:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from oracle.api.access import Cataloguer, Reader
 from oracle.api.boundary import BoundedRoute, printable, takes
@@ -23,6 +23,35 @@ from storage.cases import shared_sources
 router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["shared sources"])
 
 
+class SharedSourceView(BaseModel):
+    """A source that nobody here owns, or one that was taken for it."""
+
+    id: UUID
+    work_id: UUID
+    part: dict[str, Any] | None = Field(description="Of the work, as evidence has it; null: all.")
+    origin: str = Field(description="catalogue or appeal.")
+    source: str = Field(description="Where it comes from, in words.")
+    entered_by: str
+    entered_at: datetime
+    appeal_id: UUID | None
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_because: str | None
+
+
+class SharedSourceList(BaseModel):
+    """Sources, the newest first."""
+
+    shared_sources: list[SharedSourceView]
+
+
+class EnteredView(BaseModel):
+    """A work that is being entered; its analysis says how far that is."""
+
+    analysis_id: UUID
+    links: dict[str, str]
+
+
 class EndReason(Body):
     """Why an entry ends."""
 
@@ -32,9 +61,10 @@ class EndReason(Body):
 @router.get("/shared-sources", summary="Sources that nobody here owns, and those that were")
 def list_sources(
     services: ServicesDep, _: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50
-) -> dict[str, Any]:
+) -> SharedSourceList:
     with services.db.transaction() as conn:
-        return {"shared_sources": [vars(one) for one in shared_sources.list_all(conn, limit)]}
+        listed = shared_sources.list_all(conn, limit)
+    return SharedSourceList(shared_sources=[SharedSourceView(**vars(each)) for each in listed])
 
 
 @router.post(
@@ -48,7 +78,7 @@ def add_source(
     source: Annotated[
         str, Form(min_length=3, max_length=4000, description="Where it comes from: name, address.")
     ],
-) -> dict[str, Any]:
+) -> EnteredView:
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         sha256, size_bytes = save(file, path, services.settings.limits.upload_bytes)
@@ -64,7 +94,7 @@ def add_source(
             ),
             source="index",
         )
-    return {"analysis_id": analysis_id, "links": {"self": f"/v1/analyses/{analysis_id}"}}
+    return EnteredView(analysis_id=analysis_id, links={"self": f"/v1/analyses/{analysis_id}"})
 
 
 @router.post(
@@ -72,7 +102,7 @@ def add_source(
 )
 def end_source(
     services: ServicesDep, caller: Cataloguer, number: UUID, body: EndReason
-) -> dict[str, Any]:
+) -> SharedSourceView:
     with services.db.transaction() as conn:
         ended = registry.end(
             conn,
@@ -82,4 +112,4 @@ def end_source(
             because=body.because,
             now=datetime.now(UTC),
         )
-    return vars(ended)
+    return SharedSourceView(**vars(ended))

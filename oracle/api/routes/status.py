@@ -41,7 +41,7 @@ class StatusItem(BaseModel):
     advice: str | None = Field(description="What to do where it is not ok.")
 
 
-@router.get("/api/status", summary="Whether the oracle can be trusted now, figure by figure")
+@router.get("/v1/status", summary="Whether the oracle can be trusted now, figure by figure")
 def get_status(services: ServicesDep, _: Admin) -> list[StatusItem]:
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
@@ -58,7 +58,7 @@ def get_status(services: ServicesDep, _: Admin) -> list[StatusItem]:
     return found
 
 
-@router.post("/api/status/probe", summary="Look up near-copies of planted pictures now")
+@router.post("/v1/status/probe", summary="Look up near-copies of planted pictures now")
 def run_probe(services: ServicesDep, _: Admin) -> dict[str, int | str]:
     result = recall_probe.probe(services.db, services.handlers, datetime.now(UTC))
     return {"media_type": result.media_type, "planted": result.planted, "found": result.found}

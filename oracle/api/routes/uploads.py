@@ -66,7 +66,7 @@ class WorkByUri(Stated):
 
 
 @router.post(
-    "/upload",
+    "/v1/uploads",
     response_model=AnalysisView,
     responses={202: {"model": AnalysisView}},
     dependencies=[Depends(exactly(*FORM, *FACTS))],

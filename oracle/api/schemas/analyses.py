@@ -174,6 +174,9 @@ class AnalysisView(BaseModel):
         description="Strength of the similarity alone; the verdict depends on the threshold."
     )
     threshold: float
+    base_redirect_bps: int = Field(
+        description="Share that a perfect copy redirects under the policy it was judged by."
+    )
     redirect_percent: float | None = Field(
         description="Share of revenue that goes to the original creator."
     )
@@ -294,6 +297,7 @@ def analysis_view(
         similarity_bps=analysis.similarity_bps,
         similarity_tier=analysis.tier,  # type: ignore[arg-type]
         threshold=analysis.threshold_bps / 10_000,
+        base_redirect_bps=analysis.base_redirect_bps,
         redirect_percent=None if analysis.redirect_bps is None else analysis.redirect_bps / 100,
         redirect_bps=analysis.redirect_bps,
         badge=in_force is not None

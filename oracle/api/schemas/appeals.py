@@ -56,6 +56,36 @@ class Webhook(Body):
     creator: str | None = None
 
 
+class AttachmentView(BaseModel):
+    """A file that supports a side."""
+
+    number: int
+    file_name: str
+    mime: str
+    size_bytes: int
+    added_by: str
+
+
+class CaseStep(BaseModel):
+    """A step of a case, from the audit log."""
+
+    at: datetime
+    actor: str
+    step: str
+    reason_code: str | None
+    text: str | None
+
+
+class ClaimCheck(BaseModel):
+    """What the judge says about the two works of a claim."""
+
+    similarity_bps: int | None
+    verified: bool | None
+    match: dict[str, Any] | None = Field(description="As in evidence.")
+    error: str | None
+    checked_at: datetime | None
+
+
 class AppealView(BaseModel):
     """An appeal as both sides and the reviewers see it."""
 
@@ -77,8 +107,58 @@ class AppealView(BaseModel):
     decided_at: datetime | None
     earlier_work_id: UUID | None = None
     bad_faith: bool = False
-    check: dict[str, Any] | None = Field(
+    check: ClaimCheck | None = Field(
         default=None, description="Of a claim: what the judge says about the two works."
     )
-    attachments: list[dict[str, Any]]
-    history: list[dict[str, Any]]
+    attachments: list[AttachmentView]
+    history: list[CaseStep]
+
+
+class AppealPage(BaseModel):
+    """Appeals, the newest first."""
+
+    appeals: list[AppealView]
+    next_cursor: str | None = Field(description="Send it as `cursor` to go on; null at the end.")
+
+
+class DecidedAppeal(BaseModel):
+    """An appeal as it was decided, and what is looked at again because of it."""
+
+    appeal: AppealView
+    checked_again: list[UUID] = Field(description="Analyses of works that rested on it.")
+
+
+class AttachedView(BaseModel):
+    """A file that was added."""
+
+    attachment: int = Field(description="Its number in the appeal.")
+
+
+class MessageView(BaseModel):
+    """A notice to a creator."""
+
+    id: UUID
+    kind: str
+    subject: str
+    body: str
+    facts: dict[str, Any] = Field(description="What the text states, for programs.")
+    created_at: datetime
+    read_at: datetime | None
+    alert_id: UUID | None
+    appeal_id: UUID | None
+    delivery: str = Field(description="To the creator's webhook: none, pending, sent or failed.")
+    sha256: str
+    link: str
+
+
+class MessagePage(BaseModel):
+    """Notices, the newest first."""
+
+    messages: list[MessageView]
+    next_cursor: str | None = Field(description="Send it as `cursor` to go on; null at the end.")
+
+
+class WebhookSecret(BaseModel):
+    """What deliveries are signed with (Standard Webhooks); it is shown once."""
+
+    secret: str

@@ -186,7 +186,7 @@ class PostPage(BaseModel):
     """Posts, the newest first."""
 
     posts: list[PostView]
-    next: str | None = Field(description="Send it as `cursor` to go on; null at the end.")
+    next_cursor: str | None = Field(description="Send it as `cursor` to go on; null at the end.")
 
 
 class WithdrawalView(BaseModel):
@@ -327,7 +327,7 @@ def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
     """Return the fields of a post's view."""
     post_id = "0x" + post.post_id.hex()
     links = {
-        "self": f"/api/creators/{quote(handle)}/posts/{post_id}",
+        "self": f"/v1/creators/{quote(handle)}/posts/{post_id}",
         "page": f"/creators/{quote(handle)}/posts/{post_id}",
     }
     if post.analysis_id:

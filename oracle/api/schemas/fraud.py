@@ -238,6 +238,46 @@ class DryRunRequest(Body):
     days: int = Field(30, ge=1, le=30)
 
 
+class DryRunChange(BaseModel):
+    """A subject that the proposed thresholds would treat differently on a day."""
+
+    day: datetime
+    subject: str
+    post_id: str | None
+    creator_id: int | None
+    now: str | None = Field(description="What is done today; null for no finding.")
+    then: str | None
+    signals: list[str]
+
+
+class DryRunView(BaseModel):
+    """The thresholds in force and those proposed, over the last days."""
+
+    days: int
+    events: int
+    freezes_now: int
+    freezes_then: int
+    alerts_now: int
+    alerts_then: int
+    changes: list[DryRunChange]
+
+
+class AuditCheck(BaseModel):
+    """Whether the hash chain of the audit log holds."""
+
+    intact: bool
+    broken_at: int | None
+    head_seq: int
+    head: str
+
+
+class AppealFiled(BaseModel):
+    """An appeal that was filed."""
+
+    appeal_id: UUID
+    link: str
+
+
 def finding_view(finding: NamedFinding) -> FindingView:
     """Build the API's view of a finding."""
     shown = {

@@ -31,6 +31,32 @@ class QuarantineReason(Body):
     because: str = Field(min_length=10, max_length=4000)
 
 
+class QuarantineView(BaseModel):
+    """A work by which nobody is accused for now, or was not for a while."""
+
+    work_id: UUID
+    creator: str | None
+    since: datetime
+    by: str
+    because: str
+    released_at: datetime | None
+    released_by: str | None
+    released_because: str | None
+
+
+class QuarantineList(BaseModel):
+    """Works in quarantine first, then those that were."""
+
+    quarantines: list[QuarantineView]
+
+
+class JudgedAgain(BaseModel):
+    """What rested on a work and is judged again."""
+
+    work_id: UUID
+    judged_again: list[UUID] = Field(description="The analyses that are repeated.")
+
+
 class ReviewView(BaseModel):
     """An undecided verdict, until a person or the rule at the deadline ends it."""
 
@@ -55,3 +81,10 @@ class ReviewView(BaseModel):
     because: str | None
     decided_at: datetime | None
     ended_by: UUID | None = Field(description="The analysis that says how it ended.")
+
+
+class ReviewPage(BaseModel):
+    """Open reviews, the nearest deadline first."""
+
+    reviews: list[ReviewView]
+    next_cursor: str | None = Field(description="Send it as `cursor` to go on; null at the end.")

@@ -46,6 +46,7 @@ create index works_dated_back on works
 create index works_sha256 on works (sha256);
 create index works_creator on works (creator_id);
 create index works_post on works (post_id);
+create index works_listed on works (registered_at, id);
 
 -- A permission covers one work or all works of its creator, for one other creator.
 create table permissions (
@@ -163,6 +164,7 @@ create table analyses (
     decided_at timestamptz
 );
 create index analyses_work on analyses (work_id);
+create index analyses_listed on analyses (created_at, id);
 
 -- What younger works wait for: works whose fingerprint cannot be found yet, and requests whose media is to come.
 create table unread_works (
@@ -248,5 +250,6 @@ create table outbox (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
+create index outbox_tx_hash on outbox (tx_hash) where tx_hash is not null;
 create index outbox_open on outbox (id) where status in ('pending', 'sent', 'included');
 create index outbox_refused on outbox (id) where status = 'refused';

@@ -8,6 +8,7 @@ alter table works
     add column external_id text check (length(external_id) between 1 and 128),
     add column posted_by text;
 create unique index works_external on works (posted_by, external_id) where external_id is not null;
+create index works_posted_by on works (posted_by, registered_at, id) where posted_by is not null;
 
 -- Every change of those, the newest last.
 create table work_corrections (

@@ -7,15 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx2
 import psycopg
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 from support.anvil import free_port
 from support.photos import photo
+from support.serving import serving
 from support.waiting import wait_for
 
 from oracle import app as app_module
@@ -38,29 +37,6 @@ async def app(scope, receive, send):
 
 server.run(app, HttpSettings(port=int(sys.argv[1]), forwarded_allow_ips=sys.argv[2]))
 """
-
-
-@contextmanager
-def serving(settings: Settings, host: str = "127.0.0.1") -> Iterator[tuple[str, int]]:
-    """The application behind our server, on a free port of that host. Yields: host and port."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, 0), family=family)
-    config = uvicorn.Config(
-        app_module.create_app(settings),
-        http=server.ImpatientProtocol,
-        log_level="error",
-        timeout_graceful_shutdown=2,
-    )
-    uvicorn_server = uvicorn.Server(config)
-    thread = threading.Thread(target=uvicorn_server.run, args=([listener],))
-    thread.start()
-    wait_for(lambda: uvicorn_server.started, timeout_s=120)
-    try:
-        yield host, listener.getsockname()[1]
-    finally:
-        uvicorn_server.should_exit = True
-        thread.join(timeout=20)
-        listener.close()
 
 
 def closed_after_s(address: tuple[str, int], sends: Iterator[bytes], limit_s: float = 8.0) -> float:

@@ -96,7 +96,7 @@ def test_every_order_has_its_pages(client: TestClient, town: dict[str, Any]) -> 
             params = {"order": order, "limit": 1} | more
             page = client.get("/api/creators/maya/posts", params=params).json()
             seen += [post["post_id"] for post in page["posts"]]
-            if (cursor := page["next"]) is None:
+            if (cursor := page["next_cursor"]) is None:
                 break
         assert sorted(seen) == sorted(
             "0x" + town[name].hex() for name in ("copy", "frozen", "young")
@@ -323,7 +323,7 @@ def test_pages_of_posts_follow_each_other(client: TestClient, platform: Platform
             "/api/creators/busy/posts", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
         )
         seen += [post["post_id"] for post in page.json()["posts"]]
-        cursor = page.json()["next"]
+        cursor = page.json()["next_cursor"]
         if cursor is None:
             break
     assert seen == [*sorted(ids[:5], reverse=True), ids[5]]
