@@ -14,13 +14,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from oracle.api.access import Caller, FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute, Number, printable, takes
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import (
-    acting_creator,
-    actor_of,
-    check_own_key,
-    check_side,
-    own_creator,
-)
+from oracle.api.parties import acting_creator, actor_of, check_own_key, check_side, own_creator
 from oracle.api.schemas.appeals import (
     AppealPage,
     AppealView,
