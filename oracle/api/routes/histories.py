@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from oracle.api.access import Reader
 from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.parties import actor_of, check_own_key
+from oracle.api.routes.analyses import DOCUMENT
 from oracle.api.routes.creators import load_creator
 from oracle.api.services import ServicesDep
 from oracle.chain.core.ids import parse_account
@@ -53,7 +54,9 @@ class ImportedView(BaseModel):
 
 
 @router.get(
-    "/v1/creators/{creator}/history", summary="A creator's posts, grades and bonuses, signed"
+    "/v1/creators/{creator}/history",
+    responses=DOCUMENT,
+    summary="A creator's posts, grades and bonuses, signed",
 )
 def get_history(services: ServicesDep, caller: Reader, creator: str) -> Response:
     settings = services.settings
