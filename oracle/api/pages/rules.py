@@ -42,7 +42,8 @@ def dry_run_form(services: ServicesDep, caller: Governor, kind: Kind, document: 
         graded = grading.try_rules(services, caller, _read(Rules, document, note="a dry run"))
         result = graded.model_dump(mode="json")
     else:
-        result = fraud.try_thresholds(services, caller, _read(DryRunRequest, document))
+        tried = fraud.try_thresholds(services, caller, _read(DryRunRequest, document))
+        result = tried.model_dump(mode="json")
     return _page(services, caller, kind, document, result)
 
 
