@@ -13,7 +13,7 @@ from storage.cases import shared_sources
 from storage.cases.shared_sources import SharedSource
 from storage.database import Connection
 from storage.fraud import audit_log
-from storage.works import analyses
+from storage.works import analyses, works
 
 
 def enter(
@@ -94,12 +94,16 @@ def enter_appealed(
 def end(
     conn: Connection, jobs: Jobs, number: UUID, *, by: str, because: str, now: datetime
 ) -> SharedSource:
-    """End an entry, as somebody proved ownership; what rested on it is judged again.
+    """End an entry, as somebody proved ownership; what rested on it is judged again, and a work
+    that a catalogue brought, which came before everything, counts from its registration on.
 
     Raises: NotFound.
     """
     ended = shared_sources.end(conn, number, by=by, because=because, now=now)
     rested = shared_sources.rested_on(conn, ended.work_id)
+    if ended.origin == "catalogue":
+        works.date_by_registration(conn, ended.work_id)
+        rested.append(ended.work_id)
     queue(conn, jobs, analyses.find_changeable(conn, rested, DISPUTE_WINDOW_S))
     _note(conn, "unshare", ended.work_id, by, because, now)
     return ended

@@ -121,6 +121,11 @@ def add_work(
     )
 
 
+def date_by_registration(conn: Connection, work_id: UUID) -> None:
+    """Date a work by when it was registered, whatever dated it before."""
+    conn.execute("update works set dated_at = registered_at where id = %s", (work_id,))
+
+
 def find_registered(conn: Connection, post_id: bytes, sha256: bytes) -> Work | None:
     """The first work of that post with that content, None where there is none or it was erased."""
     row = conn.execute(

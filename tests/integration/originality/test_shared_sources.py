@@ -21,7 +21,7 @@ from oracle.originality.recompute import agrees
 from oracle.settings import Settings
 from storage.cases import shared_sources
 from storage.database import Database
-from storage.works import creators
+from storage.works import creators, works
 
 Post = Callable[..., dict[str, Any]]
 OPERATOR = {"Authorization": "Bearer operator"}
@@ -86,7 +86,27 @@ def test_what_was_judged_before_is_judged_again(
     )
     assert ended.status_code == 200, ended.text
     drain()
-    assert verdicts_of(db, accused)[-1][0] != "original"
+    assert verdicts_of(db, accused)[-1] == ("derivative", "copy_of_earlier")
+
+
+def test_what_is_no_longer_nobodys_counts_from_its_true_date(
+    client: TestClient, db: Database, post: Post, drain: Callable[[], None]
+) -> None:
+    author = post(photo("cat"), "alice")
+    enter(client, drain, edited(photo("cat"), "resized"), "cat.jpg")
+    assert verdicts_of(db, author)[-1] == ("original", "shared_source")
+    (entry,) = client.get("/v1/shared-sources").json()["shared_sources"]
+    with db.transaction() as conn:
+        registry.end(
+            conn, Jobs(db.dsn), entry["id"], by="key:maria", because="Alice's own.", now=NOW
+        )
+    drain()
+    assert verdicts_of(db, author)[-1] == ("original", "no_match")
+    thief = post(edited(photo("cat"), "cropped"), "bob")
+    assert (thief["verdict"], thief["original"]["creator"]) == ("derivative", "alice")
+    with db.transaction() as conn:
+        work = works.get_work(conn, UUID(entry["work_id"]))
+    assert work.dated_at == work.registered_at
 
 
 def test_a_catalogue_takes_its_own_scope(client: TestClient) -> None:
