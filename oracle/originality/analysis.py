@@ -20,13 +20,20 @@ from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
 from oracle.jobs import Jobs, RetryLater
-from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, Progress, Query
+from oracle.media.handler import (
+    Extraction,
+    MediaHandler,
+    MediaHandlers,
+    Progress,
+    Query,
+    no_progress,
+)
 from oracle.originality import recall_probe, reviews
 from oracle.originality.attestation import failure_report
 from oracle.originality.evidence import Record, digest, failure_evidence, match_document
 from oracle.originality.intake import inspect
 from oracle.originality.judge import Judge, VerifiedMatch
-from oracle.originality.rejudge import queue_affected
+from oracle.originality.rejudge import queue_affected, queue_younger
 from oracle.originality.turns import HostTurns, KeptExtractions
 from oracle.rules.decision import Verdict, similarity_to_bps
 from oracle.rules.order import Arrival, block_moment, dated_at
@@ -36,7 +43,7 @@ from storage.cases import reviews as stored_reviews
 from storage.chain import kept_attestations, outbox, reanalyses
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.works import analyses, policies, probes, waiting, works
+from storage.works import analyses, history, policies, probes, waiting, works
 from storage.works.analyses import Analysis
 from storage.works.works import NewWork, ReservedSequence, Work
 
@@ -117,6 +124,11 @@ class Originality:
         """
         if self._is_claim(analysis_id):
             self._check_claim(analysis_id)
+            return
+        with self._db.transaction() as conn:
+            failures = history.begin_look(conn, analysis_id)
+        if failures is not None:
+            self._look_for_younger(analysis_id, failures)
             return
         self._attempt(analysis_id, self._run)
 
@@ -233,12 +245,36 @@ class Originality:
         found = [match for match in matches if match.work.id == claim.earlier_work_id]
         self._record_check(number, found[0] if found else None, None)
 
+    def _look_for_younger(self, work_id: UUID, failures: int) -> None:
+        """Judge again the younger copies of a work that turned out to be older. After
+        `max_attempts` runs that failed they are given up.
+
+        Raises: RetryLater, DatabaseUnavailable.
+        """
+        with self._db.transaction() as conn:
+            work = works.get_work(conn, work_id)
+        younger: Sequence[UUID] = ()
+        try:
+            if failures < self._max_attempts and work.erased_at is None:
+                handler = self._handlers[work.media_type]
+                extraction = self._extract(handler, work)
+                query = Query(work.sha256, work.creator_id, work.sequence, work.post_id)
+                younger = self._judge.find_younger_copies(handler, extraction, query, work)
+        except (DatabaseUnavailable, BlobStoreUnavailable, ModelUnavailable) as exc:
+            with self._db.transaction() as conn:
+                history.forgive_look(conn, work_id)
+            raise RetryLater(str(exc)) from exc
+        except Exception as exc:
+            log.exception("history.look_failed", work_id=str(work_id), failures=failures)
+            raise RetryLater(str(exc)) from exc
+        with self._db.transaction() as conn:
+            queue_younger(conn, self._jobs, younger)
+            history.end_look(conn, work_id)
+        log.info("history.looked", work_id=str(work_id), younger=len(younger), failures=failures)
+
     def _compare(self, work: Work, earlier_id: UUID) -> Sequence[VerifiedMatch]:
         handler = self._handlers[work.media_type]
-        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
-            path = Path(folder) / "media"
-            self._blobs.fetch(work.blob_key, path)
-            extraction = handler.extract(path)
+        extraction = self._extract(handler, work)
         with self._db.transaction() as conn:
             candidate = handler.candidate_of(conn, extraction, earlier_id)
         query = Query(work.sha256, work.creator_id, work.sequence, work.post_id)
@@ -286,7 +322,9 @@ class Originality:
                         self._kept.take(known)
         self._kept.keep(analysis.id, (work.dated_at, work.sequence), extraction)
 
-    def _extract(self, handler: MediaHandler[Any], work: Work, show: Progress) -> Extraction:
+    def _extract(
+        self, handler: MediaHandler[Any], work: Work, show: Progress = no_progress
+    ) -> Extraction:
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
@@ -307,13 +345,13 @@ class Originality:
         """Return what a search that begins now sees; None where the decision waits from now on, as
         a row, until everything that came first can be found.
         """
-        history = analysis.source == "index"
+        imported = analysis.source == "index"
         with self._db.transaction() as conn:
-            pending = waiting.earlier_pending(conn, work, history=history)
+            pending = waiting.earlier_pending(conn, work, history=imported)
             if pending:
                 since = analyses.waiting_since(conn, analysis.id)
                 if datetime.now(UTC) - since <= EARLIER_PATIENCE:
-                    waiting.wait(conn, analysis.id, work, history=history)
+                    waiting.wait(conn, analysis.id, work, history=imported)
                     analyses.set_stage(conn, analysis.id, "waiting")
                     return None
             return _Search(

@@ -29,13 +29,7 @@ def queue_affected(
 
     Args: younger: works that were judged before this one was known, and that it matches.
     """
-    if younger:
-        # Those that copy one of them: what they share may be of this work.
-        affected = [
-            *younger,
-            *(copy for one in younger for copy in analyses.find_dependents(conn, one)),
-        ]
-        queue(conn, jobs, analyses.find_changeable(conn, affected, DISPUTE_WINDOW_S))
+    queue_younger(conn, jobs, younger)
     contested = judgement.decision.reason is Reason.CONTESTED
     if not contested and judgement.decision.verdict is not Verdict.DERIVATIVE:
         return
@@ -49,15 +43,29 @@ def queue_affected(
     )
 
 
+def queue_younger(conn: Connection, jobs: Jobs, younger: Sequence[UUID]) -> None:
+    """Judge again works that were judged before an earlier one was known, and the copies of them:
+    what those share may be of the earlier one.
+    """
+    affected = [
+        *younger,
+        *(copy for one in younger for copy in analyses.find_dependents(conn, one)),
+    ]
+    queue(conn, jobs, analyses.find_changeable(conn, affected, DISPUTE_WINDOW_S))
+
+
 def apply_history(db: Database, jobs: Jobs) -> int:
-    """Date works by the claims of history whose veto window has passed, and judge them, and with
-    them the younger ones, again.
+    """Date works by the claims of history whose veto window has passed, judge them again, and find
+    the younger ones: also where a work's own result is final, theirs may not be.
 
     Returns: how many works. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         works = history.apply_due(conn)
-        queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S), late=True)
+        queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S))
+        for work_id in works:
+            history.add_look(conn, work_id)
+            jobs.defer(conn, work_id)
     return len(works)
 
 
@@ -76,15 +84,13 @@ def apply_merges(db: Database, jobs: Jobs) -> int:
     return len(works)
 
 
-def queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest], *, late: bool = False) -> None:
+def queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest]) -> None:
     """Queue a new analysis of each of these; one that is queued sees what is known now."""
     for one in newest:
         if one.status == "queued":
-            if late:
-                analyses.mark_late(conn, one.analysis_id)
             continue
         before = analyses.get(conn, one.analysis_id)
-        analysis = analyses.second_look(before, "index", late=late)
+        analysis = analyses.second_look(before, "index")
         analyses.add(conn, analysis)
         jobs.defer(conn, analysis.id)
         log.info("analysis.again", analysis_id=str(analysis.id), before=str(before.id))

@@ -45,7 +45,7 @@ class NewAnalysis:
         )
 
 
-def second_look(before: NewAnalysis, source: str, *, late: bool = False) -> NewAnalysis:
+def second_look(before: NewAnalysis, source: str) -> NewAnalysis:
     """A new analysis of what was analysed before, under the same policy."""
     return NewAnalysis(
         id=uuid4(),
@@ -58,7 +58,6 @@ def second_look(before: NewAnalysis, source: str, *, late: bool = False) -> NewA
         base_redirect_bps=before.base_redirect_bps,
         work_id=before.work_id,
         reanalysis_of=before.id,
-        late=late,
     )
 
 
@@ -238,11 +237,6 @@ def is_late(conn: Connection, analysis_id: UUID) -> bool:
     """Whether its work became known after younger ones were judged."""
     row = conn.execute("select late from analyses where id = %s", (analysis_id,)).fetchone()
     return bool(row and row[0])
-
-
-def mark_late(conn: Connection, analysis_id: UUID) -> None:
-    """Have an analysis look for younger works that were judged before its own was known."""
-    conn.execute("update analyses set late = true where id = %s", (analysis_id,))
 
 
 def find_abandoned(conn: Connection) -> list[UUID]:
@@ -425,7 +419,9 @@ class QueueFacts:
 
 
 def queue_facts(conn: Connection, analysis_id: UUID) -> QueueFacts:
-    """Before all works where it is no analysis but a claim's number."""
+    """Before all works where it is no analysis, but the number of a claim or of a work whose
+    younger copies are to be found.
+    """
     row = conn.execute(
         "select a.work_id is null and coalesce(a.uri, '') <> '', coalesce(w.registration,"
         " a.registration, 0), a.source = 'index' and w.read_number is null, w.media_type from"

@@ -1,4 +1,6 @@
-"""Claims that a work was published before it was registered, as platforms import their history."""
+"""Claims that a work was published before it was registered, as platforms import their history, and
+the search for younger works that each leads to.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,3 +73,32 @@ def apply_due(conn: Connection) -> list[UUID]:
         " w.erased_at is null returning w.id"
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def add_look(conn: Connection, work_id: UUID) -> None:
+    """Note that younger works which match this one are to be found."""
+    conn.execute("insert into late_looks (work_id) values (%s) on conflict do nothing", (work_id,))
+
+
+def begin_look(conn: Connection, work_id: UUID) -> int | None:
+    """Count a search as failed until it proves otherwise.
+
+    Returns: how many had failed before; None where none is due.
+    """
+    row = conn.execute(
+        "update late_looks set failures = failures + 1 where work_id = %s returning failures - 1",
+        (work_id,),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def forgive_look(conn: Connection, work_id: UUID) -> None:
+    """Take back one counted failure: what it needs is away for everybody."""
+    conn.execute(
+        "update late_looks set failures = greatest(0, failures - 1) where work_id = %s", (work_id,)
+    )
+
+
+def end_look(conn: Connection, work_id: UUID) -> None:
+    """Note that the younger works were found."""
+    conn.execute("delete from late_looks where work_id = %s", (work_id,))

@@ -206,6 +206,13 @@ create table history_claims (
 );
 create index history_claims_due on history_claims (counts_from) where not applied and vetoed_by is null;
 
+-- Works that turned out to be older than younger ones were judged by: those are to be found and judged again.
+create table late_looks (
+    work_id uuid primary key references works,
+    -- Runs that failed for reasons of their own, or never came back.
+    failures int not null default 0
+);
+
 create table idempotency_keys (
     key text primary key check (length(key) between 1 and 255),
     request_hash bytea not null,

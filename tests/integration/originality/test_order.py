@@ -1,5 +1,6 @@
 """Who was first, on a real database: places for ever, media that is late, two claimants, proofs."""
 
+import io
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from integration.originality.test_analysis_failures import oracle, queued, upload, view
+from PIL import Image
 from starlette.testclient import TestClient
 from support.files import FileServer
 from support.photos import edited, photo
@@ -29,7 +31,7 @@ from storage.chain.requests import Block, RequestSeen
 from storage.database import Database
 from storage.ledger.terms import find as find_terms
 from storage.ledger.terms import follow_analyses
-from storage.works import analyses, creators
+from storage.works import analyses, creators, history
 
 __all__ = ["oracle"]  # the fixture
 CAT = photo("cat")
@@ -339,16 +341,43 @@ def test_a_claim_of_history_counts_once_it_can_no_longer_be_vetoed(
     assert [row[0] for row in recorded] == ["claimed", "vetoed", "claimed", "claimed", "counts"]
 
 
-def test_a_queued_analysis_of_a_work_that_turns_out_older_looks_for_younger_ones(
+def side_by_side(*names: str) -> bytes:
+    """Photographs as one picture."""
+    both = Image.new("RGB", (400 * len(names), 300))
+    for place, name in enumerate(names):
+        with Image.open(io.BytesIO(photo(name))) as one:
+            both.paste(one.convert("RGB").resize((400, 300)), (400 * place, 0))
+    out = io.BytesIO()
+    both.save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+def test_a_claim_of_history_judges_provisional_results_again_and_no_final_one(
     client: TestClient, db: Database, drain: Callable[[], None]
 ) -> None:
-    author = upload(client, CAT, "alice")
+    finals = [upload(client, photo("cat"), "alice"), upload(client, photo("coffee"), "carol")]
     drain()
     with db.transaction() as conn:
-        again = analyses.second_look(analyses.get(conn, author), "index")
-        analyses.add(conn, again)
-        rejudge.queue(conn, Jobs(db.dsn), [analyses.Newest(again.id, "queued")], late=True)
-        assert analyses.is_late(conn, again.id)
+        conn.execute("update analyses set decided_at = decided_at - interval '8 days'")
+    copy, innocent = (
+        upload(client, side_by_side("cat", "coffee"), "dora"),
+        upload(client, photo("rocket"), "erin"),
+    )
+    drain()
+    assert newest(client, copy)["original"]["creator"] == "alice"
+    with db.transaction() as conn:
+        history.claim(
+            conn,
+            UUID(view(client, finals[1])["work"]["id"]),
+            datetime.now(UTC) - timedelta(days=400),
+            by="key:site",
+            reason="Published there.",
+            counts_from=datetime.now(UTC),
+        )
+    assert rejudge.apply_history(db, Jobs(db.dsn)) == 1
+    drain()
+    assert newest(client, copy)["original"]["creator"] == "carol"
+    assert [view(client, one)["second_look"] for one in (*finals, innocent)] == [None] * 3
 
 
 def test_a_copy_of_ones_own_is_judged_again_once_both_names_are_one(
