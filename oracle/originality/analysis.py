@@ -404,6 +404,8 @@ class Originality:
             tempfile.TemporaryDirectory(prefix="oracle-") as folder,
         ):
             path = Path(folder) / "media"
+            with self._db.transaction() as conn:
+                asked_at = works.clock(conn)
             with metrics.stage(analysis.media_type or "unknown", "fetch"):
                 fetched = self._fetcher.fetch(analysis.uri, path)
             if analysis.expected_sha256 not in (None, fetched.sha256):
@@ -449,6 +451,7 @@ class Originality:
                     block_at=analysis.published_at,
                     block_number=analysis.block_number,
                     committed_at=analysis.committed_at,
+                    asked_at=asked_at if _could_be_filled(analysis, reserved) else None,
                 )
                 analyses.attach_work(conn, analysis.id, work.id)
                 waiting.note_fetched(conn, analysis.id)
@@ -562,6 +565,11 @@ def _arrival(analysis: Analysis, reserved: ReservedSequence) -> Arrival:
         names_content=analysis.expected_sha256 is not None,
         server_failed=reserved.server_failed,
     )
+
+
+def _could_be_filled(analysis: Analysis, reserved: ReservedSequence) -> bool:
+    """Whether a request has its block's date for whatever its server delivers."""
+    return analysis.expected_sha256 is None and not reserved.server_failed
 
 
 def _send(conn: Connection, analysis: Analysis, report: ReportDraft) -> None:

@@ -481,9 +481,12 @@ def claim_of(work: Work) -> Claim:
     return Claim(
         creator_id=work.creator_id,
         sha256=work.sha256,
+        dated_at=work.dated_at,
         block_at=work.block_at,
         block_number=work.block_number,
         committed=work.committed_at is not None,
+        asked_at=work.asked_at,
+        fetched_at=work.fetched_at,
     )
 
 

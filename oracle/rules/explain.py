@@ -144,9 +144,10 @@ def explain(
             )
         case Reason.CONTESTED:
             return (
-                f"Needs review: this {media_type} and another one ({other}{by}) were requested on"
-                " chain by different creators so close to each other that their order proves"
-                " nothing. Nothing is redirected, and what both earn waits until someone decides."
+                f"Needs review: this {media_type} and another one ({other}{by}) were brought by"
+                " different creators so close to each other on chain, or while one's server let us"
+                " wait, that their order proves nothing. Nothing is redirected, and what both earn"
+                " waits until someone decides."
                 " If nobody does in time it is free, and neither has a badge."
             )
     raise AssertionError(f"no sentence for {reason} ({verdict})")

@@ -10,7 +10,8 @@ acceptance. All else that a file or a client says of its age proves nothing.
 
 A request without a hash says where the content is, not which: it is dated by its block only if its
 server delivers when it is first asked. Otherwise the place could be taken now and filled with what
-another creator publishes later. How late it is asked is our delay, and costs it nothing.
+another creator publishes later. How late it is asked is our delay, and costs it nothing. What
+another creator brings while its server lets us wait contests it: that may be what it fills.
 """
 
 from collections.abc import Sequence
@@ -84,14 +85,18 @@ class Claim:
     """One creator's claim to some content, as far as it decides whether it is contested.
 
     block_at, block_number: None for an upload. committed: it opened a commitment of an earlier
-        block.
+        block. dated_at: since when it is proven to exist. asked_at, fetched_at: of a request
+        without a hash that is dated by its block, when its server was asked and its media was here.
     """
 
     creator_id: int | None
     sha256: bytes
+    dated_at: datetime
     block_at: datetime | None
     block_number: int | None = None
     committed: bool = False
+    asked_at: datetime | None = None
+    fetched_at: datetime | None = None
 
 
 def contested(one: Claim, other: Claim, window: timedelta) -> bool:
@@ -100,12 +105,22 @@ def contested(one: Claim, other: Claim, window: timedelta) -> bool:
     A request is in sight before it is in a block, and who pays more comes into an earlier one. So
     two creators' requests contest each other where neither opened a commitment and they are for the
     same bytes within the window, or in the same block, where even the order is bought. Uploads are
-    in nobody's sight before their acceptance: that decides.
+    in nobody's sight before their acceptance: that decides, unless a request without a hash could
+    be filled with them after it.
     """
-    if one.block_at is None or other.block_at is None or one.committed or other.committed:
-        return False
     if one.creator_id is not None and one.creator_id == other.creator_id:
+        return False
+    if _may_hold(one, other) or _may_hold(other, one):
+        return True
+    if one.block_at is None or other.block_at is None or one.committed or other.committed:
         return False
     apart = abs(one.block_at - other.block_at)
     same_block = apart == timedelta(0) and one.block_number == other.block_number
     return same_block or (one.sha256 == other.sha256 and apart <= window)
+
+
+def _may_hold(request: Claim, other: Claim) -> bool:
+    """Whether a request may have been filled with what another creator brought meanwhile."""
+    if request.asked_at is None or request.fetched_at is None:
+        return False
+    return request.asked_at <= other.dated_at <= request.fetched_at

@@ -52,7 +52,8 @@ class Work(NewWork):
 
     Works are in the order of `dated_at`, since when they are proven to exist, then of `sequence`.
     `block_at`, `block_number`, `committed_at`: of a contract's request, its block, and when that of
-    its commitment came.
+    its commitment came. `asked_at`, `fetched_at`: of one without a hash that is dated by its block,
+    when its server was asked, and when its media was here.
     `account` is always stored, and never changes: the chain knows the work by it.
     """
 
@@ -63,6 +64,8 @@ class Work(NewWork):
     block_at: datetime | None = None
     block_number: int | None = None
     committed_at: datetime | None = None
+    asked_at: datetime | None = None
+    fetched_at: datetime | None = None
     creator: str | None
     erased_at: datetime | None = None
 
@@ -84,6 +87,7 @@ def add_work(
     block_at: datetime | None = None,
     block_number: int | None = None,
     committed_at: datetime | None = None,
+    asked_at: datetime | None = None,
 ) -> None:
     """Store a work under the next sequence number, or under the one that was reserved for it.
 
@@ -93,20 +97,22 @@ def add_work(
         dated_at: since when it is proven to exist; the moment of registration otherwise.
         block_at: the time of its request's block, with `block_number`; committed_at: of its
             commitment's.
+        asked_at: when its server was asked, where others may contest what it delivers by now.
     """
     lock_sequence(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
         " height, file_name, blob_key, duration_ms, title, category, audience,"
         " stated_published_at, external_id, posted_by, account, registration, registered_at,"
-        " published_at, dated_at, block_at, block_number, committed_at)"
+        " published_at, dated_at, block_at, block_number, committed_at, asked_at, fetched_at)"
         " select %(id)s, %(creator_id)s, %(post_id)s, %(media_type)s, %(sha256)s, %(mime)s,"
         " %(size_bytes)s, %(width)s, %(height)s, %(file_name)s, %(blob_key)s, %(duration_ms)s,"
         " %(title)s, %(category)s, %(audience)s, %(stated_published_at)s, %(external_id)s,"
         " %(posted_by)s,"
         " coalesce(%(account)s, (select account from creators where id = %(creator_id)s)),"
         " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at),"
-        " coalesce(%(dated_at)s, at), %(block_at)s, %(block_number)s, %(committed_at)s"
+        " coalesce(%(dated_at)s, at), %(block_at)s, %(block_number)s, %(committed_at)s,"
+        " %(asked_at)s, case when %(asked_at)s::timestamptz is not null then clock_timestamp() end"
         " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
         {
             **vars(work),
@@ -117,6 +123,7 @@ def add_work(
             "block_at": block_at,
             "block_number": block_number,
             "committed_at": committed_at,
+            "asked_at": asked_at,
         },
     )
 
@@ -186,6 +193,14 @@ def reserve_sequence(conn: Connection, analysis_id: UUID) -> None:
     )
 
 
+def clock(conn: Connection) -> datetime:
+    """The moment by the clock that dates works."""
+    row = conn.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
 def get_reserved_sequence(conn: Connection, analysis_id: UUID) -> ReservedSequence:
     """The number that was reserved for a request's work. Raises: NotFound."""
     row = conn.execute(
@@ -237,16 +252,16 @@ _RIVALS = """
     order by registration limit 20)
 union
 (select w.id from analyses a join works w on w.id = a.work_id
-    where a.matched_work_id = %(id)s and a.reason = 'contested' and w.block_at = %(block_at)s
-    and w.block_number = %(block_number)s
-    and w.erased_at is null limit 20)
+    where a.matched_work_id = %(id)s and a.reason = 'contested' and w.erased_at is null and
+    (w.block_at = %(block_at)s and w.block_number = %(block_number)s or w.dated_at between
+        %(asked_at)s and %(fetched_at)s) limit 20)
 """
 
 
 def find_rival_requests(conn: Connection, work: Work, window: timedelta) -> list[UUID]:
     """Works that may contest this one's request, the younger ones with the earlier: of the same
-    bytes within `window` by block time, or of the same block and found to match; none for an
-    upload.
+    bytes within `window` by block time, or found to match and of the same block or brought while
+    its server let us wait; none for an upload.
     """
     if work.block_at is None:
         return []
@@ -259,6 +274,8 @@ def find_rival_requests(conn: Connection, work: Work, window: timedelta) -> list
             "block_number": work.block_number,
             "since": work.block_at - window,
             "until": work.block_at + window,
+            "asked_at": work.asked_at,
+            "fetched_at": work.fetched_at,
         },
     ).fetchall()
     return [row[0] for row in rows]
@@ -278,10 +295,10 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
             " height, file_name, blob_key, duration_ms, registration as sequence, registered_at,"
-            " published_at, dated_at, block_at, block_number, committed_at, c.handle as creator,"
-            " w.account, erased_at, title, category, audience, stated_published_at, external_id,"
-            " posted_by from works w left join creators c on c.id = w.creator_id where w.id ="
-            " any(%s)",
+            " published_at, dated_at, block_at, block_number, committed_at, asked_at, fetched_at,"
+            " c.handle as creator, w.account, erased_at, title, category, audience,"
+            " stated_published_at, external_id, posted_by from works w left join creators c on c.id"
+            " = w.creator_id where w.id = any(%s)",
             (ids,),
         )
         return {work.id: work for work in cursor}

@@ -32,6 +32,9 @@ create table works (
     block_at timestamptz,
     block_number bigint,
     committed_at timestamptz,
+    -- Of a request without a hash that is dated by its block: when its server was asked, and its media was here.
+    asked_at timestamptz,
+    fetched_at timestamptz,
     -- When its fingerprint could be found ...
     visible_at timestamptz,
     -- ... and the how-manieth it was then, in the order of commits: a search knows by it what it did not see.

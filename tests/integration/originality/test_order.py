@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -287,6 +288,40 @@ def test_within_a_block_the_order_is_bought(
     drain()
     drain()
     assert verdict(client, copier) == verdict(client, victim) == ("undecided", "contested")
+
+
+@pytest.mark.parametrize("of_a_request", [False, True])
+def test_what_is_brought_while_a_server_lets_us_wait_is_not_lost_to_it(
+    client: TestClient,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+    of_a_request: bool,
+) -> None:
+    """A request without a hash, whose server delivers what another creator posted meanwhile."""
+    before, victims = upload(client, photo("rocket"), "carol"), []
+
+    def late(request: BaseHTTPRequestHandler) -> None:
+        if of_a_request:
+            uri = file_server.put("/cat.jpg", CAT)
+            victims.append(ask(uri, "alice", CAT, block_number=2))
+        else:
+            victims.append(upload(client, CAT, "alice"))
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(JPEG)
+
+    file_server.answers["/late.jpg"] = late
+    squatter = ask(file_server.url("/late.jpg"), "mallory", ago_s=5)
+    drain()
+    drain()
+    after = upload(client, photo("rocket") + b"!", "dora")
+    drain()
+    contested = ("undecided", "contested")
+    assert verdict(client, squatter) == verdict(client, victims[0]) == contested
+    assert newest(client, victims[0])["redirect_bps"] == 0
+    assert verdict(client, before)[0] == "original"
+    assert verdict(client, after) == ("derivative", "copy_of_earlier")
 
 
 def test_one_creator_does_not_contest_himself(

@@ -53,16 +53,25 @@ class Lengths:
     Attributes:
         away_s: How long the worker is away; thief_s: after which a thief comes meanwhile.
         slow_s: After which a slow server answers; waited_s: how long later works wait for it.
+        stalled_s: After how long a silence of its worker a job is another one's.
     """
 
     away_s: float
     thief_s: float
     slow_s: float
     waited_s: float
+    stalled_s: float
 
 
-SHORT = Lengths(away_s=2.1, thief_s=1.1, slow_s=4.0, waited_s=1.0)
-FULL = Lengths(away_s=120.0, thief_s=38.0, slow_s=60.0, waited_s=WorkerSettings().slow_media_wait_s)
+SHIPPED = WorkerSettings()
+SHORT = Lengths(away_s=2.1, thief_s=1.1, slow_s=4.0, waited_s=1.0, stalled_s=2.0)
+FULL = Lengths(
+    away_s=120.0,
+    thief_s=38.0,
+    slow_s=60.0,
+    waited_s=SHIPPED.slow_media_wait_s,
+    stalled_s=SHIPPED.stalled_after_s,
+)
 
 # Callers of one account at once would be given one nonce.
 SENDING = threading.Lock()
@@ -246,7 +255,7 @@ def stack(
         "ORACLE_DATA_DIR": str(tmp_path),
         "ORACLE_FETCH__ALLOW_PRIVATE": "true",
         "ORACLE_WORKER__SLOW_MEDIA_WAIT_S": str(lengths.waited_s),
-        "ORACLE_WORKER__STALLED_AFTER_S": "2",
+        "ORACLE_WORKER__STALLED_AFTER_S": str(lengths.stalled_s),
         "ORACLE_WORKER__HEARTBEAT_S": "0.5",
     }
     asker = anvil.account(5).address
@@ -374,6 +383,26 @@ def squatter(stack: Stack) -> None:
     assert stack.verdict("squatter") == ("derivative", "copy_of_earlier")
 
 
+def staller(stack: Stack) -> None:
+    """A server keeps us waiting until there is something that it can deliver."""
+    content, posted = stack.picture(), threading.Event()
+
+    def late(request: BaseHTTPRequestHandler) -> None:
+        posted.wait(PATIENCE_S)
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(again(content, 60))
+
+    path = f"/{stack.seed}.jpg"
+    stack.files.answers[path] = late
+    stack.ask("staller", stack.files.url(path))
+    stack.wait_until_asked(path)
+    stack.upload("victim", content)
+    posted.set()
+    stack.rest()
+    assert stack.verdict("victim") == stack.verdict("staller") == CONTESTED
+
+
 def slow_server(stack: Stack) -> None:
     """Media comes after later works have stopped waiting for it."""
     content, innocent = stack.picture(), stack.picture()
@@ -403,6 +432,7 @@ STORIES = [
     worker_away,
     mempool_copier,
     squatter,
+    staller,
     slow_server,
 ]
 

@@ -28,12 +28,19 @@ def at(seconds: float) -> datetime:
 
 
 def claim(row: dict[str, Any]) -> Claim:
+    moments = {
+        name: at(row[name]) if row.get(name) is not None else None
+        for name in ("blockAt", "askedAt", "fetchedAt")
+    }
     return Claim(
         creator_id=row["creator"],
         sha256=row["bytes"].encode(),
-        block_at=None if row["blockAt"] is None else at(row["blockAt"]),
+        dated_at=at(row["datedAt"]) if "datedAt" in row else moments["blockAt"] or at(1000),
+        block_at=moments["blockAt"],
         block_number=row.get("block"),
         committed=row.get("committed", False),
+        asked_at=moments["askedAt"],
+        fetched_at=moments["fetchedAt"],
     )
 
 
