@@ -23,8 +23,11 @@ class Probe(Generic[T]):
 
     async def __call__(self, look: Callable[[], T]) -> T | None:
         """Return what the look finds, None where that takes longer than PROBE_S."""
-        fresh = time.monotonic() - self._found_at < self._keep_s
-        if self._look is None or (self._look.done() and not fresh):
+        if self._look is not None and self._look.done():
+            if time.monotonic() - self._found_at < self._keep_s:
+                return self._look.result()  # of whichever event loop it was
+            self._look = None
+        if self._look is None:
             self._look = asyncio.create_task(self._find(look))
         try:
             return await asyncio.wait_for(asyncio.shield(self._look), PROBE_S)
