@@ -63,6 +63,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         answers, probe, scrape = Answers(db), Probe[Any](), Probe[bytes](METRICS_KEEP_S)
         fetching, submitting = CapacityLimiter(INTAKE_THREADS), CapacityLimiter(INTAKE_THREADS)
 
+        judge = wiring.make_judge(settings, db)
+
         def services(handlers: MediaHandlers) -> Services:
             return Services(
                 settings=settings,
@@ -72,7 +74,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 scrape=scrape,
                 blobs=blobs,
                 intake=wiring.make_intake(db, blobs, handlers),
-                checker=Checker(db, handlers, wiring.make_judge(settings, db)),
+                checker=Checker(db, handlers, judge),
+                judge=judge,
                 fetcher=wiring.make_fetcher(settings),
                 handlers=handlers,
                 payout_asset=wiring.make_payout_asset(settings),

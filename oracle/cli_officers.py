@@ -80,9 +80,10 @@ def try_policy(threshold: Threshold = None, base_redirect: Base = None) -> None:
     from oracle.governance import dry_run
     from oracle.governance.dry_run import Proposed
 
-    proposed = Proposed(_thresholds(threshold), base_redirect)
-    with running_database(Settings()) as db, db.transaction() as conn:
-        run = dry_run.dry_run(conn, proposed, datetime.now(UTC))
+    proposed, settings = Proposed(_thresholds(threshold), base_redirect), Settings()
+    with running_database(settings) as db, db.transaction() as conn:
+        judge = wiring.make_judge(settings, db)
+        run = dry_run.dry_run(conn, judge, proposed, datetime.now(UTC))
     console.print_json(dry_run_view(run).model_dump_json())
 
 

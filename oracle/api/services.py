@@ -14,6 +14,7 @@ from oracle.fetch import Fetcher
 from oracle.media.handler import MediaHandlers
 from oracle.originality.evidence import channel_state
 from oracle.originality.intake import Intake
+from oracle.originality.judge import Judge
 from oracle.originality.precheck import Checker
 from oracle.payouts.onchain import PayoutAsset
 from oracle.settings import Settings
@@ -33,6 +34,7 @@ class Services:
     blobs: BlobStore
     intake: Intake
     checker: Checker
+    judge: Judge
     fetcher: Fetcher
     handlers: MediaHandlers
     payout_asset: PayoutAsset

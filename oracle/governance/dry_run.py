@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from oracle.originality.evidence import recorded_case
-from oracle.rules.decision import BPS, decide
+from oracle.originality.judge import Judge
+from oracle.rules.decision import BPS
 from storage.database import Connection
 from storage.works import analyses, policies, recent_decisions
 
@@ -66,7 +67,7 @@ class DryRun:
     largest: tuple[Change, ...]
 
 
-def dry_run(conn: Connection, proposed: Proposed, now: datetime) -> DryRun:
+def dry_run(conn: Connection, judge: Judge, proposed: Proposed, now: datetime) -> DryRun:
     """Decide again what was decided in the last 30 days, from the stored evidence.
 
     What stands now is compared with what the rules say under the proposal, so a verdict that an
@@ -87,7 +88,7 @@ def dry_run(conn: Connection, proposed: Proposed, now: datetime) -> DryRun:
             threshold_bps=proposed.threshold_bps.get(analysis.media_type, current.threshold_bps),
             base_redirect_bps=current.base_redirect_bps if base is None else base,
         )
-        decided = decide(subject, matches, policy)
+        decided = judge.decide(subject, matches, policy)
         was = analysis.redirect_bps or 0
         if (decided.verdict, decided.redirect_bps) == (analysis.verdict, was):
             continue

@@ -53,8 +53,9 @@ def list_versions(services: ServicesDep, _: Reader) -> list[VersionView]:
 
 @router.post("/policy/dry-run", summary="Try a policy on the verdicts of the last 30 days")
 def try_policy(services: ServicesDep, _: Governor, body: PolicyDryRun) -> PolicyDryRunView:
+    judge, now = services.judge, datetime.now(UTC)
     with services.db.transaction() as conn:
-        return dry_run_view(dry_run.dry_run(conn, body.proposed(), datetime.now(UTC)))
+        return dry_run_view(dry_run.dry_run(conn, judge, body.proposed(), now))
 
 
 @router.get("/oversight", summary="Roles, signers, pauses, and what was announced")

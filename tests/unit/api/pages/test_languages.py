@@ -12,7 +12,19 @@ from oracle.api.pages.rendering import PAGES, long_day, show, templates
 from oracle.api.translating import messages, pieces
 
 # What operators and reviewers see is English.
-OF_OPERATORS = {"alerts.html", "docs.html", "failed_payouts.html", "keys.html"}
+OF_OPERATORS = {
+    "case_macros.html",
+    "docs.html",
+    "failed_payouts.html",
+    "keys.html",
+    "oversight.html",
+    "policies.html",
+    "quarantine.html",
+    "queue.html",
+    "review.html",
+    "rules.html",
+    "status.html",
+}
 WORDS = {  # that pages show, and that are no text of a template
     "derivative",
     "self duplicate",
