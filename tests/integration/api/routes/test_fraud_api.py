@@ -15,6 +15,7 @@ from support.economy import Economy
 from support.platform import Platform
 
 from oracle.api import pages, problems
+from oracle.api.conventions import Conventions
 from oracle.api.routes import appeals, fraud
 from oracle.settings import Settings
 from storage import api_keys
@@ -30,6 +31,7 @@ def client(db: Database, database_dsn: str, tmp_path: Path) -> Iterator[TestClie
     settings = Settings(data_dir=tmp_path, database_url=database_dsn, fetch={"allow_private": True})
     app = FastAPI()
     problems.install(app)
+    app.add_middleware(Conventions)
     for router in (fraud.router, appeals.router, *pages.ROUTERS):
         app.include_router(router)
     app.state.services = SimpleNamespace(
