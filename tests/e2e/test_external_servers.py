@@ -91,7 +91,7 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
         # The API shows what the worker counted, too.
         figures = stage.api.get("/metrics").text
         assert 'oracle_verdicts_total{media_type="image",verdict="original"} 1.0' in figures
-        assert 'route="/upload"' in figures
+        assert 'route="/v1/uploads"' in figures
         # One trace by the number of the analysis, from three processes.
         number = UUID(answer["analysis_id"]).hex
         of_it = {"upload", "work", "extract", "search", "verify", "conclude", "attest"}

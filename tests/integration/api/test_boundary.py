@@ -22,7 +22,7 @@ OPERATOR = (b"authorization", b"Bearer operator")
 JSON = (b"content-type", b"application/json")
 ANY = "00000000-0000-0000-0000-000000000000"
 CHUNK = 64 * 1024
-FORMS = ("/upload", "/v1/check", "/check", "/v1/shared-sources")
+FORMS = ("/v1/uploads", "/v1/check", "/check", "/v1/shared-sources")
 OPEN = {("POST", "/sign-in"), ("POST", "/sign-out")}
 
 
@@ -136,12 +136,12 @@ def sensible(path: str, answer: Answer) -> bool:
 
 def test_no_route_takes_more_than_it_needs_whoever_sends_it(strict: FastAPI) -> None:
     large = {
-        "/upload": 2_000_000,
+        "/v1/uploads": 2_000_000,
         "/v1/check": 2_000_000,
         "/check": 2_000_000,
         "/v1/shared-sources": 2_000_000,
-        "/api/engagement": 32 * 2**20,
-        "/api/earnings": 8 * 2**20,
+        "/v1/engagement": 32 * 2**20,
+        "/v1/earnings": 8 * 2**20,
         "/v1/histories": 8 * 2**20,
         f"/v1/appeals/{ANY}/attachments": 20 * 2**20,
         f"/appeals/{ANY}/file": 20 * 2**20,
@@ -213,7 +213,7 @@ def test_a_body_that_drips_is_given_up(strict: FastAPI, monkeypatch: pytest.Monk
     assert answer.read_bytes < 20
 
 
-TAKE_NONE = {"/sign-out", "/api/detect_fraud", "/api/engagement", "/api/status/probe"}
+TAKE_NONE = {"/sign-out", "/v1/detect_fraud", "/v1/engagement", "/v1/status/probe"}
 NO_TEXT = {
     "a NUL": "\0",
     "a NUL within": "a\0b",

@@ -43,7 +43,7 @@ def test_an_upload_is_counted_on_its_whole_way(
     for stage in ("extract", "search", "verify", "conclude"):
         assert grown(f'oracle_stage_seconds_count{{media_type="image",stage="{stage}"}}') == 1
     assert grown('oracle_blob_seconds_count{operation="put"}') >= 1
-    posted = 'oracle_http_request_seconds_count{method="POST",route="/upload",status="202"}'
+    posted = 'oracle_http_request_seconds_count{method="POST",route="/v1/uploads",status="202"}'
     assert grown(posted) == 1
 
 
