@@ -113,6 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Measured)  # within what rewrites paths: it names the route that answered
     app.add_middleware(Conventions)
     app.add_middleware(SecurityHeaders)
     if settings.http.cors_origins:
@@ -124,7 +125,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             expose_headers=EXPOSED,
             max_age=600,
         )
-    app.add_middleware(Measured)
     app.add_middleware(CorrelationIdMiddleware)  # one id in the answer and in all logs of a request
     for router in (*routes.ROUTERS, *pages.ROUTERS):
         app.include_router(router)

@@ -18,6 +18,7 @@ from support.serving import serving
 from support.waiting import wait_for
 
 from oracle import app as app_module
+from oracle import metrics
 from oracle.api import answers, server
 from oracle.api.probe import PROBE_S
 from oracle.bringup import api_url
@@ -214,17 +215,15 @@ def test_readiness_says_that_the_database_hangs_and_asks_it_once(
 def test_figures_that_take_long_are_asked_for_once(
     client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oracle.api.routes import health
-
     assert b"oracle_node_database_up 1.0" in client.get("/metrics").content
     asked, go_on = [], threading.Event()
 
-    def hang(_registry: object) -> bytes:
+    def hang(*_collectors: object) -> bytes:
         asked.append(1)
         go_on.wait(30)
         return b""
 
-    monkeypatch.setattr(health, "generate_latest", hang)
+    monkeypatch.setattr(metrics, "exposition", hang)
     time.sleep(app_module.METRICS_KEEP_S)
     for _ in range(2):
         answer = client.get("/metrics")
