@@ -695,11 +695,14 @@ def quarantine_work(
     release: Annotated[bool, typer.Option(help="Undo it.")] = False,
 ) -> None:
     """Let nobody be accused by a work, or (with --release) undo that; verdicts are made again."""
+    from oracle.appeals.neutral import check_neutral
     from oracle.bringup import running_database
     from oracle.originality import quarantine
+    from storage.works import works
 
     step = quarantine.release if release else quarantine.quarantine
     with running_database(Settings()) as db, db.transaction() as conn:
+        check_neutral(conn, by, works.get_work(conn, work_id).creator_id)
         again = step(conn, work_id, by=by, because=because, now=datetime.now(UTC))
     console.print(f"{'Released' if release else 'Quarantined'}; {len(again)} are judged again.")
 

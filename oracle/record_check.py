@@ -43,7 +43,7 @@ def _steps(http: httpx2.Client, up_to: int) -> Iterator[tuple[int, str, dict[str
     """The public steps up to a number; each hash is checked, of the others too."""
     previous, seq = bytes(32), 0
     while seq < up_to:
-        page = _get(http, "/v1/record/steps", after=seq, limit=PAGE)["steps"]
+        page = _get(http, "/v1/record/steps", cursor=seq, limit=PAGE)["steps"]
         if not page:
             raise RecordBroken(f"The record ends at step {seq}; the figures go to {up_to}.")
         for step in page:

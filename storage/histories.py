@@ -67,7 +67,7 @@ def add(
     """Store a history. Returns: False where the same one is here already."""
     added = conn.execute(
         "insert into imported_histories (creator_id, issuer, issued_at, digest, document,"
-        " imported_by) values (%s, %s, %s, %s, %s, %s) on conflict (digest) do nothing",
+        " imported_by) values (%s, %s, %s, %s, %s, %s) on conflict (creator_id, digest) do nothing",
         (creator_id, issuer, issued_at, digest, json.dumps(dict(document)), by),
     )
     return added.rowcount == 1

@@ -73,6 +73,12 @@ def resolve(conn: Connection, alert_id: int, *, by: str, note: str, now: datetim
         raise NotFound(f"There is no open operator alert {alert_id}.")
 
 
+def is_of_kind(conn: Connection, alert_id: int, kind: str) -> bool:
+    """Return whether a matter is of this kind."""
+    row = conn.execute("select kind from operator_alerts where id = %s", (alert_id,)).fetchone()
+    return row is not None and row[0] == kind
+
+
 def find_open(conn: Connection, kind: str, subject: str) -> OperatorAlert | None:
     """Return the open matter of a kind and subject, None without one."""
     with conn.cursor(row_factory=class_row(OperatorAlert)) as cursor:

@@ -165,8 +165,9 @@ class BoundedRoute(APIRoute):
         handle = super().get_route_handler()
         guards = list(guards_of(self.dependant))
         limit: BodyLimit = getattr(self.endpoint, LIMIT, BodyLimit())
-        # Pages take what links and browsers add.
-        parameters = query_of(self.dependant) if self.include_in_schema else None
+        # Pages take what links and browsers add, probes what those who probe add.
+        checked = self.include_in_schema and self.path.startswith("/v1/")
+        parameters = query_of(self.dependant) if checked else None
 
         async def bounded(request: Request) -> Response:
             check_url(request)

@@ -83,6 +83,7 @@ class Provider:
             token = self._session.fetch_token(
                 self._described("token_endpoint"),
                 authorization_response=callback,
+                grant_type="authorization_code",
                 state=flow.state,
                 code_verifier=flow.verifier,
                 timeout=TIMEOUT_S,

@@ -111,7 +111,12 @@ def prepare(
         call = governance.carry_out(waiting.target, blob(waiting.data))
     elif wanted.action == "cancel":
         waiting = _operation(conn, wanted)
-        wallet = _holder(conn, wanted.wallet, Role.GUARDIAN)
+        # Of roles themselves nobody is guardian: who announced such a change takes it back.
+        wallet = (
+            wanted.wallet or address_bytes(waiting.caller)
+            if address_bytes(waiting.target) == address_bytes(client.deployment.access_manager)
+            else _holder(conn, wanted.wallet, Role.GUARDIAN)
+        )
         call = governance.cancel(address_bytes(waiting.caller), waiting.target, blob(waiting.data))
     else:
         act = act_of(client, wanted)

@@ -49,7 +49,7 @@ class MailServer:
 def compose(notice: Email, address: str, server: MailServer) -> EmailMessage:
     """Write the mail; its id is the notice's, so that one sent twice is known to be one."""
     mail = EmailMessage()
-    mail["Subject"] = notice.subject
+    mail["Subject"] = " ".join(notice.subject.split())  # a title may hold lines
     mail["From"], mail["To"] = server.sender, address
     mail["Date"] = format_datetime(notice.created_at.astimezone(UTC))
     mail["Message-ID"] = f"<{notice.id}@{server.sender.rpartition('@')[2].rstrip('>')}>"
@@ -74,6 +74,8 @@ class EmailSender:
                 self.send_due()
             except StorageError as exc:
                 log.warning("emails.waiting", code=exc.code, error=str(exc))
+            except Exception:  # of one notice, which comes after the others next time
+                log.exception("emails.round_failed")
             stop.wait(LOOK_EVERY_S)
 
     def send_due(self) -> int:
@@ -98,11 +100,20 @@ class EmailSender:
         else:
             try:
                 smtp.send_message(compose(notice, notice.email, self._server))
+            except smtplib.SMTPNotSupportedError as exc:
+                error, final = str(exc), True
+            except smtplib.SMTPSenderRefused:
+                raise  # it refuses us, and so every notice
             except smtplib.SMTPResponseException as exc:
                 error, final = f"{exc.smtp_code} {exc.smtp_error!r}", exc.smtp_code >= 500
             except smtplib.SMTPRecipientsRefused as exc:
                 code, said = next(iter(exc.recipients.values()))
                 error, final = f"{code} {said!r}", code >= 500
+            except (OSError, smtplib.SMTPException):
+                raise
+            except Exception as exc:  # an address or a text that makes no mail
+                log.exception("email.not_written", message_id=str(notice.id))
+                error, final = repr(exc), True
         with self._db.transaction() as conn:
             if error is None:
                 emails.sent(conn, notice.id, datetime.now(UTC))

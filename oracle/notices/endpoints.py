@@ -158,12 +158,20 @@ class EndpointSender:
                 with self._db.transaction() as conn:
                     endpoints.note(conn, delivery.id, error, delay)
                 if error is not None:
-                    retry_after = min(FIRST_RETRY * 2 ** min(endpoint.failures, 9), MAX_REST)
+                    failures = 0 if arrived else endpoint.failures
+                    retry_after = min(FIRST_RETRY * 2 ** min(failures, 9), MAX_REST)
                     break
                 arrived += 1
             with self._db.transaction() as conn:
-                endpoints.release(conn, endpoint.id, retry_after)
-                if retry_after and is_given_up(endpoint.failing_since, datetime.now(UTC)):
+                if arrived:  # what failed before is over
+                    endpoints.release(conn, endpoint.id, None)
+                if retry_after or not arrived:
+                    endpoints.release(conn, endpoint.id, retry_after)
+                if (
+                    retry_after
+                    and not arrived
+                    and is_given_up(endpoint.failing_since, datetime.now(UTC))
+                ):
                     _disable(conn, endpoint)
         except StorageError as exc:  # the claim ends by itself, and all is sent again then
             log.warning("endpoints.turn_lost", code=exc.code, error=str(exc))
@@ -193,6 +201,6 @@ def _disable(conn: Connection, endpoint: Endpoint) -> None:
         WEBHOOK_DISABLED,
         str(endpoint.id),
         f"The webhook of {endpoint.owner or 'the operator'} at {endpoint.url} was switched off:"
-        f" {because} Its owner can enable it again and replay what was missed.",
+        f" {because} Its owner can enable it again and replay what had not arrived by then.",
         datetime.now(UTC),
     )

@@ -86,7 +86,7 @@ def figures(steps: Iterable[tuple[int, str, Mapping[str, Any]]]) -> Figures:
             if status != "expired" or holds.get(number, ("",))[0] != "upheld":
                 holds[number] = (status, facts)
         elif step == "grade":
-            grades[str(facts["post_id"])] = facts
+            grades[str(facts["post"])] = facts
     _count_verdicts(found, media, first, last, accused)
     _count_holds(found, holds)
     for facts in grades.values():
@@ -109,7 +109,7 @@ def _count_verdicts(
         counts.setdefault(media[post], Counter())[verdict] += 1
         if post in accused:
             of.accused += 1
-            of.overturned += last[post] != "derivative"
+            of.overturned += last[post] not in ("derivative", "undecided")
             of.missed += verdict not in ("derivative", "undecided") and last[post] == "derivative"
     for name, verdicts in counts.items():
         found.media[name].verdicts = dict(sorted(verdicts.items()))

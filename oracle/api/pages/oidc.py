@@ -1,5 +1,6 @@
 """Signing in by the platform's OpenID provider."""
 
+import hmac
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -49,8 +50,12 @@ def callback(services: ServicesDep, request: Request, _: Anyone) -> Response:
     redirects that another site began.
     """
     parts = request.cookies.get(FLOW_COOKIE, "").split(".")
-    if len(parts) != 3:
+    given = request.query_params
+    ours = len(parts) == 3 and all(parts) and hmac.compare_digest(parts[0], given.get("state", ""))
+    if not ours:
         raise KeyRequired("The sign-in took too long, or began in another browser. Begin again.")
+    if not given.get("code"):
+        raise KeyRequired("The provider did not sign you in. Begin again.")
     name = _provider(services, request).creator(str(request.url), Flow(*parts))
     now = datetime.now(UTC)
     with services.db.transaction() as conn:

@@ -13,6 +13,7 @@ from oracle.api.routes import oversight as routes
 from oracle.api.schemas.governance import ActionRequest, PolicyDryRun, PolicyDryRunView
 from oracle.api.services import Services, ServicesDep
 from oracle.chain.contracts.governance import Role
+from oracle.governance.actions import FieldNeeded
 
 router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
@@ -66,13 +67,18 @@ def propose_form(
         media_type=None if change == "base" else change,
         threshold_bps=None if change == "base" else bps,
         base_redirect_bps=bps if change == "base" else None,
-        effective_from=datetime.fromisoformat(effective_from).replace(tzinfo=UTC)
-        if effective_from
-        else None,
+        effective_from=_moment(effective_from) if effective_from else None,
         wallet=wallet or None,
     )
     prepared = routes.prepare_action(services, caller, body)
     return RedirectResponse(f"/transactions/{prepared.id}", status_code=303)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as exc:
+        raise FieldNeeded(f"There is no such moment: {text}.") from exc
 
 
 @router.get("/oversight", response_class=HTMLResponse)
@@ -111,9 +117,11 @@ def action_form(
     role: Annotated[str, Form(max_length=64)] = "",
     account: Address = "",
     delay_days: Annotated[int, Form(ge=0, le=365)] = 0,
+    wallet: Address = "",
 ) -> RedirectResponse:
     body = ActionRequest(
         action=action,
+        wallet=wallet or None,
         operation=operation or None,
         contract=contract or None,
         signer=signer or None,

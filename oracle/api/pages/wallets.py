@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from oracle.api.access import Caller, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
-from oracle.api.parties import own_creator
+from oracle.api.parties import actor_of, own_creator
 from oracle.api.routes import wallets as routes
 from oracle.api.schemas.wallets import (
     Challenge,
@@ -174,7 +174,9 @@ def _page(services: Services, caller: Caller, challenge: Challenge | None, walle
     asset = services.payout_asset
     with services.db.transaction() as conn:
         accounts = creators.accounts_of(conn, creator_id)
-        sent = stored.transactions_of(conn, creator_id)
+        # Of what others wrote for this wallet, they have to say themselves.
+        written = stored.transactions_of(conn, creator_id)
+    sent = [one for one in written if one.prepared_by == actor_of(caller)]
     rows = []
     for one in accounts:
         acts = payments.wallet_of(client, one.account)

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from oracle.api.access import Admin, Caller, Uploader
 from oracle.api.boundary import BoundedRoute, takes
+from oracle.api.schemas.uploads import WRITABLE
 from oracle.api.services import ServicesDep
 from oracle.engagement import events
 from oracle.engagement.events import Name, Outcome, PostId
@@ -64,7 +65,7 @@ class EngagementAnswer(BaseModel):
 class PostFacts(BaseModel):
     """What a platform states about a post; a field that is absent stays as it was."""
 
-    title: str | None = Field(None, min_length=1, max_length=200)
+    title: str | None = Field(None, min_length=1, max_length=200, pattern=WRITABLE)
     audience: StrictInt | None = Field(
         None, ge=0, le=2_000_000_000, description="The creator's followers when it came out."
     )

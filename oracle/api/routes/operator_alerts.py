@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from oracle.api.access import Admin
 from oracle.api.boundary import BoundedRoute, Number
 from oracle.api.services import ServicesDep
+from oracle.appeals.errors import NotYourCase
+from oracle.originality.quarantine import ALARM
 from storage import operator_alerts
 
 router = APIRouter(route_class=BoundedRoute, tags=["operations"])
@@ -65,6 +67,10 @@ def list_operator_alerts(services: ServicesDep, _: Admin) -> list[OperatorAlertV
 @router.post("/v1/operator_alerts/{alert_id}/resolve", summary="Note what was done about one")
 def resolve(services: ServicesDep, caller: Admin, alert_id: Number, body: Resolution) -> Resolved:
     with services.db.transaction() as conn:
+        if operator_alerts.is_of_kind(conn, alert_id, ALARM):
+            raise NotYourCase(
+                "A reviewer without a stake answers it: POST /v1/alarms/WORK/answer, or the queue."
+            )
         operator_alerts.resolve(
             conn, alert_id, by=caller.name, note=body.note, now=datetime.now(UTC)
         )

@@ -1,6 +1,7 @@
 """How a creator wants to be written to: language, time zone, e-mail."""
 
 import zoneinfo
+from email.headerregistry import Address
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -28,6 +29,16 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _address(text: str) -> str:
+    try:
+        Address(addr_spec=text)
+    except Exception as exc:  # its parser raises what it happens to meet
+        raise ValueError("This is no e-mail address.") from exc
+    if not text.isascii():
+        raise ValueError("Write the address in ASCII; of a domain there is such a form.")
+    return text
+
+
 class PreferencesView(BaseModel):
     """What a creator chose; null where nothing was chosen."""
 
@@ -35,7 +46,7 @@ class PreferencesView(BaseModel):
     time_zone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
         None, max_length=64, description="Of the IANA data base; UTC without one."
     )
-    email: str | None = Field(
+    email: Annotated[str, AfterValidator(_address)] | None = Field(
         None,
         max_length=254,
         pattern=r"^[^@\s<>\",;:]+@[^@\s<>\",;:]+$",

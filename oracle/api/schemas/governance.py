@@ -1,7 +1,7 @@
 """Bodies and answers of governance and oversight."""
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
@@ -16,6 +16,9 @@ from storage.chain.operations import Holder, Operation
 
 ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 Bps = Field(default=None, ge=0, le=10_000)
+# As the contract takes them.
+LEAST_THRESHOLD_BPS, MOST_THRESHOLD_BPS = 5_000, 9_999
+ThresholdBps = Annotated[int, Field(ge=LEAST_THRESHOLD_BPS, le=MOST_THRESHOLD_BPS)]
 MediaType = Literal["image", "video", "audio"]
 Action = Literal[
     "threshold",
@@ -45,16 +48,20 @@ class ActionRequest(Body):
         default=None, description="Of what is announced; the earliest time if left out."
     )
     media_type: MediaType | None = None
-    threshold_bps: int | None = Bps
+    threshold_bps: ThresholdBps | None = None
     base_redirect_bps: int | None = Bps
-    cutoffs_bps: list[int] | None = Field(default=None, description="Of A, B, C and D.")
-    window_s: int | None = Field(default=None, ge=1)
+    cutoffs_bps: list[Annotated[int, Field(ge=0, le=10_000)]] | None = Field(
+        default=None, description="Of A, B, C and D."
+    )
+    window_s: int | None = Field(default=None, ge=1, lt=2**32)
     bond_wei: int | None = Field(default=None, ge=1, le=10**18)
     contract: str | None = Field(
         default=None, description="hub, revenue_splitter, token_pool or bonus_vault."
     )
     signer: str | None = Field(default=None, pattern=ADDRESS)
-    signers: list[str] | None = Field(default=None, max_length=64)
+    signers: list[Annotated[str, Field(pattern=ADDRESS)]] | None = Field(
+        default=None, max_length=64
+    )
     quorum: int | None = Field(default=None, ge=1, le=64)
     role: str | None = None
     account: str | None = Field(default=None, pattern=ADDRESS)
@@ -76,7 +83,9 @@ class ActionRequest(Body):
 class PolicyDryRun(Body):
     """A policy to try on the verdicts of the last 30 days; what is left out stays as it is."""
 
-    threshold_bps: dict[MediaType, int] = Field(default_factory=dict, examples=[{"image": 9_000}])
+    threshold_bps: dict[MediaType, ThresholdBps] = Field(
+        default_factory=dict, examples=[{"image": 9_000}]
+    )
     base_redirect_bps: int | None = Bps
 
     def proposed(self) -> Proposed:

@@ -3,6 +3,8 @@
 -- What a post is to those who watch and pay it; its row comes with its first work.
 create table posts (
     post_id bytea primary key check (octet_length(post_id) = 32),
+    -- What the public record calls it beside what its creator chose (a language): it leads nowhere.
+    record_name uuid not null default gen_random_uuid(),
     -- Null where nobody signed the upload: such a post earns nothing until somebody does.
     creator_id bigint references creators,
     work_id uuid references works on delete set null,

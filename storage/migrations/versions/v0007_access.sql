@@ -76,9 +76,10 @@ create table imported_histories (
     creator_id bigint not null references creators,
     issuer bytea not null check (octet_length(issuer) = 20),
     issued_at timestamptz not null,
-    digest bytea not null unique check (octet_length(digest) = 32),
+    digest bytea not null check (octet_length(digest) = 32),
     document jsonb not null,
     imported_by text not null,
-    imported_at timestamptz not null default now()
+    imported_at timestamptz not null default now(),
+    unique (creator_id, digest)
 );
 create index imported_histories_creator on imported_histories (creator_id, issued_at desc);

@@ -95,7 +95,7 @@ create trigger holds_are_recorded after update of status on fraud_alerts for eac
 create function record_grade() returns trigger language plpgsql as $$
 begin
     insert into record_queue (step, reason_code, text, facts) values ('grade', new.grade, 'A grade became final.',
-        jsonb_build_object('post_id', '0x' || encode(new.post_id, 'hex'), 'grade', new.grade)
+        jsonb_build_object('post', (select record_name from posts where post_id = new.post_id), 'grade', new.grade)
             || coalesce(record_kind(new.post_id), '{}'));
     return null;
 end $$;

@@ -63,8 +63,8 @@ def test_a_hold_counts_once_by_how_it_ended() -> None:
         hold(3, "notified"),
         hold(3, "expired"),
         hold(4, "notified"),
-        ("grade", {"post_id": "a", "grade": "B", **KIND}),
-        ("grade", {"post_id": "a", "grade": "A", **KIND}),
+        ("grade", {"post": "a", "grade": "B", **KIND}),
+        ("grade", {"post": "a", "grade": "A", **KIND}),
     )
     for by, name in (("category", "cats"), ("audience", "to 1 000"), ("language", "de")):
         assert found["groups"][by] == {
