@@ -107,7 +107,7 @@ class EmailSender:
             except smtplib.SMTPResponseException as exc:
                 error, final = f"{exc.smtp_code} {exc.smtp_error!r}", exc.smtp_code >= 500
             except smtplib.SMTPRecipientsRefused as exc:
-                code, said = next(iter(exc.recipients.values()))
+                code, said = next(iter(exc.recipients.values()), (550, b"no recipient"))
                 error, final = f"{code} {said!r}", code >= 500
             except (OSError, smtplib.SMTPException):
                 raise

@@ -123,8 +123,41 @@ def test_a_refused_address_is_given_up_and_a_server_away_is_waited_for(
         assert len(messages.page(conn, platform.creator("maya"))) == 1, "the inbox has it"
 
 
+def test_what_makes_no_mail_holds_up_no_other(
+    client: TestClient, platform: Platform, db: Database, box: tuple[Box, int]
+) -> None:
+    handler, port = box
+    prefer(client, platform, "maya@example.org")
+    poisoned, tom = platform.creator("paul"), platform.creator("maya")
+    with db.transaction() as conn:  # as an earlier version let it in
+        conn.execute(
+            "insert into creator_preferences (creator_id, email) values (%s, '(a@b')", (poisoned,)
+        )
+    notify(db, poisoned)
+    notify(db, tom)
+    with db.transaction() as conn:  # of a title that holds lines
+        conn.execute(
+            "update creator_messages set subject = E'Boats\\nBcc: all@example.org' where creator_id"
+            " = %s",
+            (tom,),
+        )
+    assert EmailSender(db, server_at(port)).send_due() == 1
+    (mail,) = handler.mails
+    assert mail["Subject"] == "Boats Bcc: all@example.org" and mail["Bcc"] is None
+    with db.transaction() as conn:
+        assert conn.execute("select next_try_at from message_emails").fetchall() == [(None,)] * 2
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"email": "no address"}, {"language": "xx"}, {"time_zone": "Mars/Base"}]
+    "wrong",
+    [
+        {"email": "no address"},
+        {"email": "(a@b"},
+        {"email": "a@[b"},
+        {"email": "\u00fc@example.org"},
+        {"language": "xx"},
+        {"time_zone": "Mars/Base"},
+    ],
 )
 def test_preferences_that_mean_nothing_are_refused(
     client: TestClient, platform: Platform, wrong: dict[str, str]
