@@ -195,7 +195,8 @@ def find_waiting(conn: Connection, post_id: bytes) -> Ruling | None:
 
 _VETOED = """
 status = 'vetoed' and not exists (
-    select from rulings n where n.post_id = rulings.post_id and n.opened_at >= rulings.ended_at
+    select from rulings n where n.post_id = rulings.post_id and n.id <> rulings.id
+        and n.opened_at >= rulings.ended_at
 ) and (exists (select from appeals a where a.id = appeal_id and a.status = 'decided')
     or exists (select from reviews v where v.ended_by = rulings.analysis_id and appeal_id is null))
 order by next_try_at, id limit %s

@@ -92,12 +92,10 @@ def test_who_takes_nothing_of_an_answer_is_gone_in_time(
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
         client.sendall(request * 200)  # tens of megabytes of answers
-        time.sleep(6)
-        client.settimeout(5)
-        with pytest.raises(OSError):
-            while client.recv(65_536):
-                pass
-            raise ConnectionResetError  # closed: as good as reset
+        with pytest.raises(OSError):  # the other side is closed
+            for _ in range(300):
+                client.sendall(b"\r\n")
+                time.sleep(0.1)
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 on this machine")
