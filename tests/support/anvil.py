@@ -74,10 +74,12 @@ class AnvilNode:
         try:
             yield
         finally:
-            self.set_automine(True)
+            self.set_automine(False)  # nothing of this is mined into the next one
             self.call("anvil_dropAllTransactions")
             if not self.call("evm_revert", snapshot):
                 raise RuntimeError(f"Anvil has no snapshot {snapshot} any more.")
+            self.call("anvil_dropAllTransactions")  # what the revert put back
+            self.set_automine(True)
             self.call("evm_setTime", int(time.time()))
 
     def set_automine(self, on: bool) -> None:
