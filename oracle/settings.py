@@ -282,7 +282,8 @@ class OidcSettings(BaseModel, frozen=True):
     )
     scope: str = Field(default="openid profile", description="What is asked for.")
     creator_claim: str = Field(
-        default="preferred_username", description="The claim that names the creator here."
+        default="sub",
+        description="The claim that names the creator here: one that the provider lets nobody choose.",
     )
     key: str | None = Field(
         default=None,
