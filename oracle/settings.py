@@ -283,7 +283,7 @@ class OidcSettings(BaseModel, frozen=True):
     scope: str = Field(default="openid profile", description="What is asked for.")
     creator_claim: str = Field(
         default="sub",
-        description="The claim that names the creator here: one that the provider lets nobody choose.",
+        description="The claim that names the creator here: one that nobody can choose.",
     )
     key: str | None = Field(
         default=None,
