@@ -169,6 +169,12 @@ class ForeignBlobStore(OracleError):
     code = "foreign_blob_store"
 
 
+class InvalidPart(OracleError):
+    """The work has no such part; nothing was changed."""
+
+    code = "invalid_part"
+
+
 class Conflict(OracleError):
     """Something stands in the way as matters are now."""
 

@@ -88,11 +88,14 @@ class SourceMatch:
 
 @dataclass(frozen=True)
 class _Source:
-    """The first work behind a known copy, before the copy was compared with the query."""
+    """The first work behind a known copy, before the copy was compared with the query.
+
+    `licensed_bps`: the share that it may make of the query by licence; None: there is none.
+    """
 
     found: authors.SourceWork
     work: Work
-    licensed: bool
+    licensed_bps: int | None
 
 
 @dataclass(frozen=True)
@@ -267,15 +270,26 @@ class Judge:
         if not registry:
             return matches
         parts = {match.work.id: parts_between(match.candidate, match.match) for match in proven}
-        whole = {
-            match.work.id: match
+        inside = {
+            match.work.id: entries
             for match in proven
-            if any(
-                lies_in(parts[match.work.id][1], Part.from_json(entry.part) if entry.part else None)
-                for entry in registry.get(match.work.id, ())
+            if (
+                entries := [
+                    entry
+                    for entry in registry.get(match.work.id, ())
+                    if lies_in(
+                        parts[match.work.id][1], Part.from_json(entry.part) if entry.part else None
+                    )
+                ]
             )
         }
-        sources = [_explained(parts[work_id][0], match) for work_id, match in whole.items()]
+        whole = {match.work.id: match for match in proven if match.work.id in inside}
+        # What its creator claims nothing for may still be another's.
+        sources = [
+            _explained(parts[work_id][0], match)
+            for work_id, match in whole.items()
+            if any(entry.origin != shared_sources.CREATOR for entry in inside[work_id])
+        ]
         return [
             match
             if match.work.id not in parts
@@ -391,7 +405,7 @@ class Judge:
         ids = [candidate.work_id for candidate in candidates]
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
-            licensed = permissions.licensed_works(conn, query.creator_id, ids)
+            licensed = permissions.licensed_shares(conn, query.creator_id, ids)
             in_contest = analyses.contested_among(conn, ids)
             sources = self._sources(conn, query, ids)
             doubted = quarantines.among(conn, ids)
@@ -428,7 +442,7 @@ class Judge:
                 candidate,
                 known[work_id],
                 match,
-                work_id in licensed,
+                _within(licensed.get(work_id), similarity_to_bps(match.query_coverage)),
                 work_id not in sources,
                 contested=work_id in in_contest,
                 source=_source_match(sources.get(work_id), candidate, match),
@@ -449,9 +463,9 @@ class Judge:
         found = authors.behind(conn, ids)
         first = list({source.work_id for source in found.values()})
         known = works.get_works(conn, first)
-        licensed = permissions.licensed_works(conn, query.creator_id, first)
+        licensed = permissions.licensed_shares(conn, query.creator_id, first)
         return {
-            copy: _Source(source, known[source.work_id], source.work_id in licensed)
+            copy: _Source(source, known[source.work_id], licensed.get(source.work_id))
             for copy, source in found.items()
         }
 
@@ -507,12 +521,19 @@ def _source_match(
         else None
         for link in source.found.links
     ]
+    through_bps = through_copy_bps(taken, links) if match.verified else None
     return SourceMatch(
         source.work,
         source.found.similarity_bps,
-        source.licensed,
-        through_copy_bps(taken, links) if match.verified else None,
+        # What it makes of the query at most is what the copy makes of it.
+        _within(source.licensed_bps, similarity_to_bps(match.query_coverage)),
+        through_bps,
     )
+
+
+def _within(licensed_bps: int | None, share_bps: int) -> bool:
+    """Whether a licence covers a work that makes this share of the query."""
+    return licensed_bps is not None and share_bps <= licensed_bps
 
 
 def parts_between(candidate: Candidate, match: MediaMatch) -> tuple[Part, Part]:

@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.errors import NotFound
 from storage.works import analyses, policies
 from storage.works.analyses import Analysis
-from storage.works.permissions import licensed_works
+from storage.works.permissions import licensed_shares
 from storage.works.works import Work, get_work
 
 
@@ -96,7 +96,7 @@ class Auditor:
             extraction = handler.extract(path)
         ids = [UUID(match["work"]["id"]) for match in document["matches"]]
         with self._db.transaction() as conn:
-            licensed = licensed_works(conn, work.creator_id, ids)
+            licensed = licensed_shares(conn, work.creator_id, ids)
         checks = [
             _same(
                 "insufficient detail",

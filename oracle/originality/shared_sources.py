@@ -1,4 +1,4 @@
-"""The registry of sources that nobody here owns, and what each entry judges again."""
+"""The registry of what nobody here claims, and what each entry judges again."""
 
 import json
 from datetime import datetime
@@ -91,16 +91,36 @@ def enter_appealed(
     return True
 
 
+def exclude(
+    conn: Connection, jobs: Jobs, work_id: UUID, part: Part, *, because: str, by: str, now: datetime
+) -> bool:
+    """Enter a part of a work that its own creator claims nothing for; what copies the work is
+    judged again. Returns: False where it was entered before.
+    """
+    if not enter(
+        conn, work_id, part, origin=shared_sources.CREATOR, source=because, by=by, now=now
+    ):
+        return False
+    copies = analyses.find_dependents(conn, work_id)
+    queue(conn, jobs, analyses.find_changeable(conn, copies, DISPUTE_WINDOW_S))
+    return True
+
+
 def end(
     conn: Connection, jobs: Jobs, number: UUID, *, by: str, because: str, now: datetime
 ) -> SharedSource:
     """End an entry, as somebody proved ownership; what rested on it is judged again, and a work
-    that a catalogue brought, which came before everything, counts from its registration on.
+    that a catalogue brought, which came before everything, counts from its registration on. What
+    its own creator took out and claims again changes no verdict of before.
 
     Raises: NotFound.
     """
     ended = shared_sources.end(conn, number, by=by, because=because, now=now)
-    rested = shared_sources.rested_on(conn, ended.work_id)
+    rested = (
+        []
+        if ended.origin == shared_sources.CREATOR
+        else shared_sources.rested_on(conn, ended.work_id)
+    )
     if ended.origin == "catalogue":
         works.date_by_registration(conn, ended.work_id)
         rested.append(ended.work_id)

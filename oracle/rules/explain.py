@@ -94,8 +94,9 @@ def explain(
         case Reason.SHARED_SOURCE:
             return (
                 f"Original: what this {media_type} has in common with an earlier work{by} ({other})"
-                " comes from a source that nobody here owns. It earns all that an original earns;"
-                " there is no badge until somebody proves that it is theirs."
+                " is claimed by nobody here: it comes from a source that none of our creators"
+                " owns, or the earlier creator leaves it to others. It earns all that an original"
+                " earns; there is no badge until somebody proves that it is theirs."
             )
         case Reason.PERHAPS_SHARED if media_type == "image":
             return (

@@ -1,4 +1,6 @@
-"""Sources that nobody here owns: whole works of a catalogue, or parts of works."""
+"""Sources that nobody here owns: whole works of a catalogue, or parts of works; and parts that a
+work's creator claims nothing for.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +21,7 @@ class SharedSource:
 
     Attributes:
         part: Of the work, as evidence has parts; None: all of it.
-        origin: catalogue or appeal.
+        origin: catalogue, appeal or creator.
         source: Where it comes from, in words.
         appeal_id: The appeal that found it.
     """
@@ -36,6 +38,9 @@ class SharedSource:
     ended_by: str | None
     ended_because: str | None
 
+
+# Its creator claims nothing for this part; it may be another's all the same.
+CREATOR = "creator"
 
 COLUMNS = (
     "id, work_id, part, origin, source, entered_by, entered_at, appeal_id, ended_at, ended_by,"
@@ -108,6 +113,17 @@ def among(conn: Connection, works: Sequence[UUID]) -> dict[UUID, list[SharedSour
     for entry in found:
         by_work.setdefault(entry.work_id, []).append(entry)
     return by_work
+
+
+def excluded_by(conn: Connection, creator_id: int, limit: int) -> list[SharedSource]:
+    """The parts of their works that a creator claims nothing for, the newest first."""
+    with conn.cursor(row_factory=class_row(SharedSource)) as cursor:
+        return cursor.execute(
+            f"select {COLUMNS} from shared_sources where origin = %s and ended_at is null"
+            " and work_id in (select id from works where creator_id = %s)"
+            " order by entered_at desc, id limit %s",
+            (CREATOR, creator_id, limit),
+        ).fetchall()
 
 
 def of_appeal(conn: Connection, appeal_id: UUID) -> list[UUID]:

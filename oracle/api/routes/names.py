@@ -17,7 +17,10 @@ from storage.database import Connection
 from storage.errors import NotFound
 from storage.ledger import wallets
 from storage.names import mixed_scripts
-from storage.works import creators, vouchers
+from storage.works import creators, permissions, vouchers
+from storage.works.permissions import Licence
+
+MAX_LICENCES = 100
 
 router = APIRouter(route_class=BoundedRoute, prefix="/v1/names/{name}", tags=["creators"])
 Name = Annotated[str, Path(max_length=256, description="In any spelling.")]
@@ -37,6 +40,7 @@ class NameView(BaseModel):
     accounts: list[AccountView]
     wallets: list[LinkView] = Field(description="Wallets that signed, or were named, for it.")
     vouchers: list[VoucherView]
+    licences: list[Licence] = Field(description="What everybody may use, the latest first.")
 
 
 @router.get("", summary="A name in any spelling: accounts, wallets, and who vouches for it")
@@ -127,4 +131,5 @@ def _view(conn: Connection, creator_id: int) -> NameView:
             VoucherView(by=row.poster, vouched_at=row.vouched_at)
             for row in vouchers.of_creator(conn, creator_id)
         ],
+        licences=permissions.open_to_everybody(conn, creator_id, MAX_LICENCES),
     )

@@ -29,7 +29,7 @@ class SharedSourceView(BaseModel):
     id: UUID
     work_id: UUID
     part: dict[str, Any] | None = Field(description="Of the work, as evidence has it; null: all.")
-    origin: str = Field(description="catalogue or appeal.")
+    origin: str = Field(description="catalogue, appeal, or the work's own creator.")
     source: str = Field(description="Where it comes from, in words.")
     entered_by: str
     entered_at: datetime

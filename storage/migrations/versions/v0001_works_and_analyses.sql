@@ -51,12 +51,14 @@ create index works_creator on works (creator_id);
 create index works_post on works (post_id);
 create index works_listed on works (registered_at, id);
 
--- A permission covers one work or all works of its creator, for one other creator.
+-- A permission covers one work or all works of its creator, for one other creator or for everybody, where it makes at
+-- most that share of what they post.
 create table permissions (
     id bigint generated always as identity primary key,
     owner_id bigint not null references creators,
-    licensee_id bigint not null references creators,
+    licensee_id bigint references creators,
     work_id uuid references works,
+    max_share_bps int not null default 10000 check (max_share_bps between 1 and 10000),
     note text,
     granted_at timestamptz not null default now(),
     revoked_at timestamptz, -- verdicts of before stand

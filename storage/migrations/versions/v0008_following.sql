@@ -154,7 +154,8 @@ begin
         case when new.revoked_at is null then 'granted' else 'revoked' end,
         case when new.revoked_at is null then 'A licence was granted.' else 'A licence was revoked.' end,
         jsonb_build_object('permission', new.id, 'owner', record_account(new.owner_id),
-            'licensee', record_account(new.licensee_id), 'work_id', new.work_id));
+            'licensee', record_account(new.licensee_id), 'work_id', new.work_id,
+            'max_share_bps', new.max_share_bps));
     return null;
 end $$;
 create trigger permissions_are_recorded after insert or update on permissions for each row

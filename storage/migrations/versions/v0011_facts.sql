@@ -34,13 +34,13 @@ begin
     return null;
 end $$;
 
--- Sources that nobody here owns: what works have from them accuses nobody.
+-- Sources that nobody here owns, and parts that a work's creator claims no more: what works have from them accuses nobody.
 create table shared_sources (
     id uuid primary key default gen_random_uuid(),
     work_id uuid not null references works,
     -- The part of the work, as evidence has parts; null: all of it.
     part jsonb,
-    origin text not null check (origin in ('catalogue', 'appeal')),
+    origin text not null check (origin in ('catalogue', 'appeal', 'creator')),
     -- Where it comes from: a library, a museum, an address.
     source text not null check (length(source) between 1 and 4000),
     entered_by text not null check (length(entered_by) > 0),
