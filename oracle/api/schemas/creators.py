@@ -335,6 +335,7 @@ def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
     if post.work_id:
         links["picture"] = f"/works/{post.work_id}/preview.jpg"
         links["licence"] = f"/licences?work={post.work_id}"
+        links["claim"] = f"/claim?work={post.work_id}"
     return {
         "post_id": post_id,
         "external_id": post.external_id,

@@ -392,10 +392,20 @@ def test_the_two_are_compared_again_with_all_their_features(
     assert client.post("/v1/claims", json=body, headers=keys["bob"]).json()["code"] == (
         "not_your_case"
     )
-    filed = client.post("/v1/claims", json=body, headers=keys["anna"])
-    assert filed.status_code == 201, filed.text
-    path = f"/v1/appeals/{filed.json()['id']}"
-    assert filed.json()["check"]["checked_at"] is None
+    form = {"work_id": first["work"]["id"], "statement": "That is my cat."}
+    asked = client.get("/claim", params={"work": form["work_id"]}, headers=keys["anna"])
+    assert "Somebody copies this" in asked.text
+    missing = client.post("/claims", data=form | {"post": "no such"}, headers=keys["anna"])
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    link = f"https://example.org/certificates/{copy['work']['post_id']}"
+    stranger = client.post("/claims", data=form | {"post": link}, headers=keys["bob"])
+    assert stranger.status_code == 404
+    page = client.post("/claims", data=form | {"post": link}, headers=keys["anna"])
+    assert page.is_success and page.url.path.startswith("/appeals/"), page.text
+    twice = client.post("/v1/claims", json=body, headers=keys["anna"])
+    assert twice.json()["code"] == "appeal_exists"
+    path = f"/v1{page.url.path}"
+    assert client.get(path, headers=keys["anna"]).json()["check"]["checked_at"] is None
     drain()
     check = client.get(path, headers=keys["maria"]).json()["check"]
     assert check["verified"] and check["similarity_bps"] > 9_500
