@@ -74,6 +74,8 @@ class Database:
 
 def _configure(conn: Connection) -> None:
     register_vector(conn)
+    # A plan that suits every creator suits none: of ten thousand posts, or of none.
+    conn.execute("set plan_cache_mode = force_custom_plan")
     conn.commit()
 
 
