@@ -324,15 +324,22 @@ class Judge:
         Raises: DatabaseUnavailable, BadProxy.
         """
         everything = replace(query, before=EVERYTHING)
-        candidates = self.search(handler, extraction, everything)
-        matches = self._verify(
-            handler,
-            extraction,
-            everything,
-            candidates,
-            lambda other: precedence_of(other) > precedence_of(work),
-        )
-        return [match.work.id for match in matches if match.match.verified]
+
+        def proven(candidates: Sequence[Candidate]) -> list[UUID]:
+            matches = self._verify(
+                handler,
+                extraction,
+                everything,
+                candidates,
+                lambda other: precedence_of(other) > precedence_of(work),
+            )
+            return [match.work.id for match in matches if match.match.verified]
+
+        younger = proven(self.search(handler, extraction, everything))
+        # Copies that are nearer may fill the search and leave out what they were taken from.
+        with self._db.transaction() as conn:
+            sources = images.find_sources(conn, younger, EVERYTHING) if younger else []
+        return younger + proven(sources)
 
     def find_rivals(self, conn: Connection, work: Work) -> frozenset[UUID]:
         """Works whose requests may contest this one's."""

@@ -524,6 +524,33 @@ def test_whoever_turns_out_to_have_copied_is_paid_by_no_copy_any_more(
     assert newest(client, copy)["original"]["work_id"] == view(client, asked)["work"]["id"]
 
 
+def test_a_thief_is_found_behind_copies_that_are_nearer(
+    client: TestClient,
+    oracle: Originality,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty copies of a theft may fill the late author's search and leave the theft out."""
+    thief = upload(client, JPEG, "bob")
+    drain()
+    copy = upload(client, edited(CAT, "resized"), "carol")
+    drain()
+    stolen = UUID(view(client, thief)["work"]["id"])
+    search = oracle._judge.search
+    monkeypatch.setattr(
+        oracle._judge,
+        "search",
+        lambda *facts: [found for found in search(*facts) if found.work_id != stolen],
+    )
+    asked = ask(file_server.put("/cat.jpg", CAT), "alice", CAT, ago_s=60)
+    oracle.analyse(asked)
+    drain()
+    assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+    assert newest(client, copy)["original"]["work_id"] == view(client, asked)["work"]["id"]
+
+
 def test_nothing_waits_for_a_work_that_another_analysis_read(
     client: TestClient, oracle: Originality, db: Database, ask: Ask
 ) -> None:
