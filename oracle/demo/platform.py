@@ -33,7 +33,8 @@ from storage.fraud import thresholds
 from storage.fraud.alerts import NewAlert
 from storage.ledger import earnings, ledger, posts
 from storage.ledger.earnings import NewPay
-from storage.works import analyses, permissions, works
+from storage.ledger.posts import PostFilter
+from storage.works import analyses, creators, permissions, works
 from storage.works.facts import StatedFacts
 from storage.works.works import Work
 
@@ -81,6 +82,16 @@ LICENSED, LOST, WON, BOUGHT = (PIECES[number].title for number in (5, 6, 7, 8))
 def is_empty(conn: Connection) -> bool:
     """Return whether nothing was ever posted here."""
     return works.is_empty(conn)
+
+
+def stands_here(conn: Connection, now: datetime) -> bool:
+    """Return whether the sample, or a part of it, is what was posted here."""
+    first = PIECES[0]
+    creator_id = creators.find_creator(conn, first.creator)
+    wanted = PostFilter(title=first.title)
+    return creator_id is not None and bool(
+        posts.list_posts(conn, creator_id, now, after=None, limit=1, wanted=wanted)
+    )
 
 
 def fill(db: Database, intake: Intake, now: datetime) -> None:

@@ -21,6 +21,7 @@ from oracle.api.pages.demo import is_filling, may_fill
 from oracle.api.pages.rendering import show
 from oracle.api.routes.names import check_may_sign_in
 from oracle.api.services import ServicesDep
+from oracle.demo import platform
 from oracle.errors import KeyRequired
 from storage import sessions
 from storage.works import creators, vouchers
@@ -36,10 +37,14 @@ def home(services: ServicesDep, caller: Visitor) -> str:
     off = any(
         not channel["on"] for of_kind in services.channels.values() for channel in of_kind.values()
     )
+    keyless = not services.settings.http.keys_required
+    with services.db.transaction() as conn:
+        sample = keyless and platform.stands_here(conn, datetime.now(UTC))
     return show(
         "home.html",
         caller,
-        keyless=not services.settings.http.keys_required,
+        keyless=keyless,
+        sample=sample,
         off=off,
         empty=may_fill(services, caller),
         filling=is_filling(),

@@ -69,5 +69,6 @@ def test_the_sample_has_everything_that_the_pages_show(
 
     page = client.get("/").text
     assert "Fill it with the sample" not in page, "it is not empty any more"
+    assert all(f'href="/creators/{name}"' in page for name in views), "it says where to look"
     refused = client.post("/demo", data={"sample": "platform"}, follow_redirects=False)
     assert (refused.status_code, demo_page.is_filling()) == (409, False)
