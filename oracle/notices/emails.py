@@ -1,6 +1,8 @@
 """Notices by e-mail, over a server of the operator's (SMTP), beside the inbox and webhooks."""
 
+import hashlib
 import re
+import secrets
 import smtplib
 import ssl
 import threading
@@ -13,19 +15,30 @@ from email.utils import format_datetime
 
 import structlog
 
+from storage import preferences
 from storage.cases import emails
 from storage.cases.emails import Email
 from storage.database import Database
 from storage.errors import StorageError
+from storage.preferences import Unconfirmed
 
 log = structlog.get_logger()
 
 TIMEOUT_S = 20.0
 AT_ONCE, LEASE = 20, timedelta(minutes=10)
 LOOK_EVERY_S = 2.0
+ASK_EVERY = timedelta(hours=1)  # of one creator, however often the address changes
 TRIES, FIRST_RETRY, MAX_RETRY = 10, timedelta(minutes=1), timedelta(hours=6)
 # Paths of the pages that notices name.
 PATH = re.compile(r"(?<![\w/.])/(?:analyses|appeals|fraud_alerts|creators|licences)\b[\w/#-]*")
+CONFIRM_SUBJECT = "Confirm that notices may come here"
+CONFIRM_BODY = """{name} wants notices of {base_url} to come to this address.
+
+If that is you, confirm it at
+{base_url}/confirm-email/{code}
+
+If it is not, do nothing: nothing else will be sent here.
+"""
 BODY = "{body}\n\n--\nYou find this notice, and what you can do about it, at {link}\n"
 
 
@@ -60,6 +73,23 @@ def compose(notice: Email, address: str, server: MailServer) -> EmailMessage:
     return mail
 
 
+def code_hash(code: str) -> bytes:
+    """What is stored of the code of a mail that asks."""
+    return hashlib.sha256(code.encode()).digest()
+
+
+def compose_question(name: str, address: str, code: str, server: MailServer) -> EmailMessage:
+    """Write the mail that asks whether an address is the creator's."""
+    mail = EmailMessage()
+    mail["Subject"] = CONFIRM_SUBJECT
+    mail["From"], mail["To"] = server.sender, address
+    mail["Date"] = format_datetime(datetime.now(UTC))
+    mail["Auto-Submitted"] = "auto-generated"
+    base_url = server.base_url.rstrip("/")
+    mail.set_content(CONFIRM_BODY.format(name=name, base_url=base_url, code=code))
+    return mail
+
+
 class EmailSender:
     """Sends what is due; a server that is away is waited for, one that refuses is asked again."""
 
@@ -71,12 +101,52 @@ class EmailSender:
         """Send until `stop` is set."""
         while not stop.is_set():
             try:
+                self.ask_new()
                 self.send_due()
             except StorageError as exc:
                 log.warning("emails.waiting", code=exc.code, error=str(exc))
             except Exception:  # of one notice, which comes after the others next time
                 log.exception("emails.round_failed")
             stop.wait(LOOK_EVERY_S)
+
+    def ask_new(self) -> int:
+        """Ask at new addresses whether they are the creator's. Returns: how many were asked.
+
+        Raises: DatabaseUnavailable.
+        """
+        with self._db.transaction() as conn:
+            waiting = preferences.unasked(conn, ASK_EVERY, AT_ONCE)
+        if not waiting:
+            return 0
+        taken = 0
+        try:
+            with self._connected() as smtp:
+                for one in waiting:
+                    taken += self._ask(smtp, one)
+        except (OSError, smtplib.SMTPException) as exc:
+            log.warning("emails.server_away", host=self._server.host, error=str(exc))
+        return taken
+
+    def _ask(self, smtp: smtplib.SMTP, one: Unconfirmed) -> bool:
+        """Ask at one address; one that is refused is asked again when it is given again."""
+        code = secrets.token_urlsafe(24)
+        with self._db.transaction() as conn:
+            if not preferences.ask(conn, one, code_hash(code), ASK_EVERY):
+                return False
+        try:
+            smtp.send_message(compose_question(one.name, one.email, code, self._server))
+        except (OSError, smtplib.SMTPException) as exc:
+            about_them = smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
+            if isinstance(exc, about_them) and not isinstance(exc, smtplib.SMTPSenderRefused):
+                log.warning("email.refused", creator_id=one.creator_id, reason=repr(exc))
+                return False
+            with self._db.transaction() as conn:
+                preferences.ask_later(conn, code_hash(code))
+            raise
+        except Exception:  # an address that makes no mail
+            log.exception("email.not_written", creator_id=one.creator_id)
+            return False
+        return True
 
     def send_due(self) -> int:
         """Send what is due. Returns: how many were taken. Raises: DatabaseUnavailable."""

@@ -16,7 +16,8 @@ with mine as (
         order by next_try_at limit %(limit)s for update skip locked)
     returning message_id, tries
 )
-select m.id, m.subject, m.body, m.created_at, p.email, p.language, mine.tries
+select m.id, m.subject, m.body, m.created_at,
+    case when p.email_confirmed_at is not null then p.email end as email, p.language, mine.tries
 from mine join creator_messages m on m.id = mine.message_id
 left join creator_preferences p on p.creator_id = m.creator_id order by m.seq
 """
@@ -24,7 +25,9 @@ left join creator_preferences p on p.creator_id = m.creator_id order by m.seq
 
 @dataclass(frozen=True, kw_only=True)
 class Email:
-    """A notice and where it goes; `email` is None where the creator took the address away."""
+    """A notice and where it goes; `email` is None where the creator took the address away, or has
+    another that is not confirmed.
+    """
 
     id: UUID
     subject: str

@@ -90,7 +90,7 @@ def add(conn: Connection, message: NewMessage) -> None:
     conn.execute(_INSERT, vars(message) | {"facts": json.dumps(dict(message.facts))})
     conn.execute(
         "insert into message_emails (message_id) select %s from creator_preferences where"
-        " creator_id = %s and email is not null",
+        " creator_id = %s and email_confirmed_at is not null",
         (message.id, message.creator_id),
     )
 

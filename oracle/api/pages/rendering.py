@@ -1,7 +1,7 @@
 """The template environment of the pages, with filters for numbers and codes."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import jinja2
 from babel.dates import format_datetime
@@ -16,6 +16,9 @@ from oracle.payouts.statement import dollars
 from oracle.rules.explain import percent
 
 DATES = {"en": "d MMMM yyyy, HH:mm", "de": "d. MMMM yyyy, HH:mm"}
+# Times in the text of notices, which are stored as they were sent.
+MOMENT = re.compile(r"\b\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC\b")
+STATED = "%d %B %Y, %H:%M UTC"
 # Paths in the text of notices, and what is said in their place.
 PATH = re.compile(r"/(analyses|appeals|fraud_alerts|creators|licences)(?:/[\w-]+)?(?:#\w+)?")
 PAGES = {
@@ -45,8 +48,18 @@ def said(text: str) -> Markup:
 
 
 def linked(text: str) -> Markup:
-    """Turn paths of ours in a text into links; what is no path stays text."""
-    return Markup(PATH.sub(_link, str(escape(text))))
+    """Turn paths of ours in a text of a notice into links, and its times into those of who looks;
+    all else stays text.
+    """
+    return Markup(PATH.sub(_link, MOMENT.sub(_local_time, str(escape(text)))))
+
+
+def _local_time(found: re.Match[str]) -> str:
+    try:
+        at = datetime.strptime(found[0], STATED)
+    except ValueError:  # somebody's title, and no time
+        return found[0]
+    return long_day(at.replace(tzinfo=UTC))
 
 
 def _link(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from oracle.api.languages import LANGUAGES
 from oracle.api.parties import check_own_key, own_creator
 from oracle.api.services import ServicesDep
 from storage import preferences
+from storage.database import Connection
 
 router = APIRouter(route_class=BoundedRoute, prefix="/v1/preferences", tags=["creators"])
 
@@ -50,14 +51,18 @@ class PreferencesView(BaseModel):
         None,
         max_length=254,
         pattern=r"^[^@\s<>\",;:]+@[^@\s<>\",;:]+$",
-        description="Notices are sent there as well; changed by the creator's own key alone.",
+        description="Notices are sent there as well, once the link in the mail that asks was"
+        " followed; changed by the creator's own key alone.",
+    )
+    email_confirmed: bool = Field(
+        default=False, description="Whether that link was followed; cannot be set."
     )
 
 
 @router.get("", summary="The language, time zone and e-mail address of a creator")
 def get_preferences(services: ServicesDep, caller: Reader) -> PreferencesView:
     with services.db.transaction() as conn:
-        return PreferencesView(**vars(preferences.get(conn, own_creator(caller, None))))
+        return _view(conn, own_creator(caller, None))
 
 
 @router.put("", summary="Choose language, time zone and where notices are sent as well")
@@ -68,5 +73,13 @@ def put_preferences(
     with services.db.transaction() as conn:
         if body.email != preferences.get(conn, creator_id).email:
             check_own_key(caller)
-        preferences.put(conn, creator_id, preferences.Preferences(**body.model_dump()))
-    return body
+        chosen = body.model_dump(exclude={"email_confirmed"})
+        preferences.put(conn, creator_id, preferences.Preferences(**chosen))
+        return _view(conn, creator_id)
+
+
+def _view(conn: Connection, creator_id: int) -> PreferencesView:
+    return PreferencesView(
+        **vars(preferences.get(conn, creator_id)),
+        email_confirmed=preferences.is_confirmed(conn, creator_id),
+    )

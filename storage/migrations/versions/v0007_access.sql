@@ -57,7 +57,12 @@ create table creator_preferences (
     creator_id bigint primary key references creators,
     language text check (language ~ '^[a-z]{2}$'),
     time_zone text check (length(time_zone) <= 64),
-    email text check (length(email) between 3 and 254)
+    email text check (length(email) between 3 and 254),
+    -- Whoever reads its mail said so; until then nothing else is sent there.
+    email_confirmed_at timestamptz,
+    -- Of the mail that asked: the hash of its code, and when it went out.
+    email_code bytea check (octet_length(email_code) = 32),
+    email_asked_at timestamptz
 );
 
 -- Notices that go out by e-mail as well; `next_try_at` is null once one was sent or given up.

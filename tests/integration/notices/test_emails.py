@@ -1,6 +1,7 @@
 """Notices by e-mail, to a real server on this machine."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -81,6 +82,8 @@ def prefer(client: TestClient, platform: Platform, email: str | None) -> dict[st
     headers = {"Authorization": f"Bearer {platform.key('maya', ['read'], creator_id=creator)}"}
     answer = client.put("/v1/preferences", json={"email": email}, headers=headers)
     assert answer.status_code == 200, answer.text
+    with platform.db.transaction() as conn:  # asking is a test of its own
+        conn.execute("update creator_preferences set email_confirmed_at = now()")
     return headers
 
 
@@ -131,7 +134,9 @@ def test_what_makes_no_mail_holds_up_no_other(
     poisoned, tom = platform.creator("paul"), platform.creator("maya")
     with db.transaction() as conn:  # as an earlier version let it in
         conn.execute(
-            "insert into creator_preferences (creator_id, email) values (%s, '(a@b')", (poisoned,)
+            "insert into creator_preferences (creator_id, email, email_confirmed_at)"
+            " values (%s, '(a@b', now())",
+            (poisoned,),
         )
     notify(db, poisoned)
     notify(db, tom)
@@ -178,3 +183,51 @@ def test_pages_are_in_the_time_zone_and_language_of_who_looks(
     asked = client.get("/", headers={"Accept-Language": "de-CH, en;q=0.5"}).text
     assert '<html lang="de">' in asked
     assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "fr"}).text
+
+
+def test_nothing_goes_to_an_address_that_nobody_confirmed(
+    client: TestClient, platform: Platform, db: Database, box: tuple[Box, int]
+) -> None:
+    handler, port = box
+    headers = prefer(client, platform, "maya@example.org")
+    client.put("/v1/preferences", json={"email": "victim@example.org"}, headers=headers)
+    notify(db, platform.creator("maya"))
+    assert EmailSender(db, server_at(9)).ask_new() == 0, "nothing listens there"
+    sender = EmailSender(db, server_at(port))
+    assert (sender.ask_new(), sender.ask_new(), sender.send_due()) == (1, 0, 0)
+    (mail,) = handler.mails
+    assert mail["To"] == "victim@example.org"
+    for other in ("other@example.org", "victim@example.org"):
+        client.put("/v1/preferences", json={"email": other}, headers=headers)
+        assert sender.ask_new() == 0, "nobody is asked again and again"
+    path = re.search(rf"{LINK}(/confirm-email/\S+)", mail.get_payload(decode=True).decode())
+    assert path is not None
+    assert client.post(path[1]).status_code == 404, "the address was another in between"
+    with db.transaction() as conn:
+        conn.execute("update creator_preferences set email_asked_at = now() - interval '2 hours'")
+    assert sender.ask_new() == 1
+    path = re.search(
+        rf"{LINK}(/confirm-email/\S+)", handler.mails[-1].get_payload(decode=True).decode()
+    )
+    assert path is not None and "button" in client.get(path[1]).text
+    assert not client.get("/v1/preferences", headers=headers).json()["email_confirmed"]
+    assert "victim@example.org" in client.post(path[1]).text
+    assert client.get("/v1/preferences", headers=headers).json()["email_confirmed"]
+    notify(db, platform.creator("maya"))
+    assert sender.send_due() == 1
+    client.put("/v1/preferences", json={"email": "new@example.org"}, headers=headers)
+    assert not client.get("/v1/preferences", headers=headers).json()["email_confirmed"]
+
+
+def test_an_address_that_is_refused_stops_nobody_elses(
+    client: TestClient, platform: Platform, db: Database, box: tuple[Box, int]
+) -> None:
+    handler, port = box
+    for name, email in (("maya", "nobody@example.org"), ("tom", "tom@example.org")):
+        key = platform.key(name, ["read"], creator_id=platform.creator(name))
+        client.put(
+            "/v1/preferences", json={"email": email}, headers={"Authorization": f"Bearer {key}"}
+        )
+    sender = EmailSender(db, server_at(port))
+    assert (sender.ask_new(), sender.ask_new()) == (1, 0)
+    assert [mail["To"] for mail in handler.mails] == ["tom@example.org"]
