@@ -194,7 +194,7 @@ def test_a_worker_that_is_killed_again_and_again_takes_nothing_else_down(tmp_pat
         for _ in range(6):
             kill(stage, VICTIMS["worker"])
             wait_for(lambda: not ready(stage)["ok"])
-        assert "worker was killed by SIGKILL" in ready(stage)["detail"]
+        wait_for(lambda: "worker was killed by SIGKILL" in ready(stage)["detail"])
         link = post(stage, "cat", "alice", photo("cat"))
         assert stage.api.get("/").status_code == 200
         (view,) = settled(stage, [link])
