@@ -22,6 +22,7 @@ from oracle.api.conventions import EXPOSED, Conventions
 from oracle.api.measured import Measured
 from oracle.api.pages.security import SecurityHeaders
 from oracle.api.probe import Probe
+from oracle.api.record_cache import RecordCache
 from oracle.api.services import Services
 from oracle.media.handler import MediaHandlers
 from oracle.originality.precheck import Checker
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         answers, probe, scrape = Answers(db), Probe[Any](), Probe[bytes](METRICS_KEEP_S)
+        record = RecordCache()
         fetching, submitting = CapacityLimiter(INTAKE_THREADS), CapacityLimiter(INTAKE_THREADS)
 
         judge = wiring.make_judge(settings, db)
@@ -72,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 answers=answers,
                 probe=probe,
                 scrape=scrape,
+                record=record,
                 blobs=blobs,
                 intake=wiring.make_intake(db, blobs, handlers),
                 checker=Checker(db, handlers, judge),

@@ -548,6 +548,9 @@ def add_key(
     creator: Annotated[
         str | None, typer.Option(help="Acts and reads for this creator alone.")
     ] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Whose it is, where several keys are one person's.")
+    ] = None,
     platform: Annotated[
         str | None,
         typer.Option(
@@ -586,6 +589,7 @@ def add_key(
             conn,
             name,
             scope,
+            person=person,
             creator_id=creator_id,
             namespace=namespace,
             per_minute=per_minute,

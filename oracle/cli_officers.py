@@ -158,21 +158,40 @@ def set_signers(
 
 
 @admin.command("revoke-signer")
-def revoke_signer(signer: str, wallet: Wallet = None, key_file: KeyFile = None) -> None:
-    """Take a signer out at once."""
-    _do(key_file, wallet, action="revoke_signer", signer=_address(signer))
+def revoke_signer(
+    signer: str,
+    since_epoch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="First set whose reports that need it are void; the last one that it was in if"
+            " left out.",
+        ),
+    ] = None,
+    wallet: Wallet = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Take a signer out at once, also one that was in an earlier set."""
+    _do(key_file, wallet, action="revoke_signer", signer=_address(signer), since_epoch=since_epoch)
 
 
 @admin.command("grant")
 def grant(
     role: str,
     account: str,
-    delay_days: Annotated[float, typer.Option(min=0, help="For how long its acts are seen.")] = 0,
+    delay_days: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="For how long its acts are seen coming; if left out 7 of admin and upgrader, 2 of"
+            " governance and oracle_admin, 0 of the others.",
+        ),
+    ] = None,
     wallet: Wallet = None,
     key_file: KeyFile = None,
 ) -> None:
     """Announce that an account gets a role."""
-    delay_s = round(delay_days * 86_400)
+    delay_s = None if delay_days is None else round(delay_days * 86_400)
     _do(
         key_file, wallet, action="grant_role", role=role, account=_address(account), delay_s=delay_s
     )

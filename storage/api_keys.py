@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NameTaken, NotFound
+from storage.names import canonical
 
 PREFIX = "cok_"
 # Names of callers without a stored key, and of automatic actors: no key may take one.
@@ -37,11 +38,21 @@ class ApiKey:
     time_zone: str | None
 
 
+@dataclass(frozen=True)
+class HeldKey:
+    """A key, in use or revoked, and the person who holds it."""
+
+    name: str
+    person: str
+    creator_id: int | None
+
+
 def issue(
     conn: Connection,
     name: str,
     scopes: Collection[str],
     *,
+    person: str | None = None,
     creator_id: int | None = None,
     namespace: bytes | None = None,
     per_minute: int = 600,
@@ -49,16 +60,21 @@ def issue(
     bytes_a_day: int | None = None,
     media_s_a_day: int | None = None,
 ) -> str:
-    """Create a key. Returns: its secret, which is never shown again. Raises: NameTaken."""
+    """Create a key. Returns: its secret, which is never shown again. Raises: NameTaken.
+
+    Args: person: who holds it, in any spelling, where it is one of several keys; None: the name.
+    """
     if name.strip().lower() in RESERVED:
         raise NameTaken(f"The name {name!r} is the oracle's own; choose another name.")
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         conn.execute(
-            "insert into api_keys (name, secret_hash, scopes, creator_id, namespace, per_minute,"
-            " works_a_day, bytes_a_day, media_s_a_day) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "insert into api_keys (name, person, secret_hash, scopes, creator_id, namespace,"
+            " per_minute, works_a_day, bytes_a_day, media_s_a_day) values (%s, %s, %s, %s, %s, %s,"
+            " %s, %s, %s, %s)",
             (
                 name,
+                canonical(person or name) or name,
                 hash_secret(secret),
                 sorted(scopes),
                 creator_id,
@@ -86,6 +102,20 @@ def find_named(conn: Connection, name: str) -> ApiKey | None:
     """Return the key of a holder, None if there is none in use."""
     keys = _select(conn, "k.name = %s and k.revoked_at is null", (name,))
     return keys[0] if keys else None
+
+
+def held_by(
+    conn: Connection, persons: Collection[str], creator_ids: Collection[int]
+) -> list[HeldKey]:
+    """Return all keys of these persons (canonical names; a key's own name counts too), and those
+    that act for these creators; revoked ones too.
+    """
+    with conn.cursor(row_factory=class_row(HeldKey)) as cursor:
+        return cursor.execute(
+            "select name, person, creator_id from api_keys where person = any(%(persons)s) or"
+            " lower(name) = any(%(persons)s) or creator_id = any(%(creators)s) order by name",
+            {"persons": list(persons), "creators": list(creator_ids)},
+        ).fetchall()
 
 
 def list_active(conn: Connection) -> list[ApiKey]:

@@ -37,11 +37,14 @@ class IndexState:
 
 @dataclass(frozen=True)
 class Deliveries:
-    """Notices to creators' webhooks: waiting, given up in the last week, and failing receivers."""
+    """What goes to webhooks: waiting, given up in the last week, failing receivers, and those that
+    were disabled in the last week for not answering.
+    """
 
     pending: int
     given_up: int
     failing: int
+    disabled: int = 0
 
 
 def analyses_waiting(conn: Connection) -> Sequence[Backlog]:
@@ -92,6 +95,19 @@ def deliveries(conn: Connection) -> Deliveries:
         "select (select count(*) from creator_messages where delivery = 'pending'), (select"
         " count(*) from creator_messages where delivery = 'failed' and created_at >= now() -"
         " interval '7 days'), (select count(*) from creator_webhooks where failures > 0)"
+    ).fetchone()
+    assert row is not None
+    return Deliveries(*(int(number) for number in row))
+
+
+def platform_deliveries(conn: Connection) -> Deliveries:
+    """How events get to platforms' receivers."""
+    row = conn.execute(
+        "select (select count(*) from webhook_deliveries where status = 'pending'), (select"
+        " count(*) from webhook_deliveries where status = 'failed' and created_at >= now() -"
+        " interval '7 days'), (select count(*) from webhook_endpoints where failures > 0 and"
+        " disabled_at is null), (select count(*) from webhook_endpoints where disabled_at >= now()"
+        " - interval '7 days' and failures > 0)"
     ).fetchone()
     assert row is not None
     return Deliveries(*(int(number) for number in row))

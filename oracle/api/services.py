@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from oracle.api.answers import Answers
 from oracle.api.probe import Probe
+from oracle.api.record_cache import RecordCache
 from oracle.chain.rpc.client import ChainClient
 from oracle.fetch import Fetcher
 from oracle.media.handler import MediaHandlers
@@ -31,6 +32,7 @@ class Services:
     answers: Answers
     probe: Probe[Any]
     scrape: Probe[bytes]
+    record: RecordCache
     blobs: BlobStore
     intake: Intake
     checker: Checker

@@ -16,6 +16,8 @@ from storage.cases.appeals import NewAppeal
 from storage.chain import case_events
 from storage.chain.case_events import CaseEvent
 from storage.database import Connection, Database
+from storage.fraud import audit_log
+from storage.ledger import wallets
 from storage.works import analyses, creators, works
 
 log = structlog.get_logger()
@@ -28,7 +30,9 @@ ROUND_RULED_WITHIN, ROUND_ANSWERED_WITHIN = timedelta(days=7), timedelta(days=3)
 
 
 def take_over(db: Database, now: datetime) -> int:
-    """File here what was begun at the contract, where only the hash of the statement is known.
+    """File here what was begun at the contract, and what was answered there.
+
+    On chain is the hash of a statement only; its words are known where they were written here.
 
     Each in a transaction of its own. Returns: how many are new. Raises: DatabaseUnavailable.
     """
@@ -37,9 +41,13 @@ def take_over(db: Database, now: datetime) -> int:
             conn, "DisputeOpened", ("DisputeSettled",), "disputeId", BATCH
         )
         claimed = case_events.to_file(conn, "CopyClaimed", ("ClaimClosed",), "claimId", BATCH)
+        answered = case_events.to_file(
+            conn, "DisputeAnswered", ("DisputeSettled",), "disputeId", BATCH
+        )
     filed = 0
-    for event in [*disputes, *claimed]:
-        take = _dispute if event.name == "DisputeOpened" else _claim
+    takes = {"DisputeOpened": _dispute, "CopyClaimed": _claim, "DisputeAnswered": _answer}
+    for event in [*disputes, *claimed, *answered]:
+        take = takes[event.name]
         with apart(db, f"{event.name} in 0x{event.tx_hash.hex()}", now):
             try:
                 with db.transaction() as conn:
@@ -75,8 +83,8 @@ def _dispute(conn: Connection, _db: Database, event: CaseEvent, now: datetime) -
         creator_id=analysis.creator_id,
         actor=creator_actor(creators.get_creator(conn, analysis.creator_id).handle),
         ground="other",
-        statement="Disputed at the contract; the hash of the statement is"
-        f" {event.facts['evidenceHash']}.",
+        statement=_words(conn, event)
+        or f"Disputed at the contract; the hash of the statement is {event.facts['evidenceHash']}.",
         now=max(now, event.block_time),
     )
     log.info("dispute.taken_over", analysis=str(analysis_id), dispute=event.facts["disputeId"])
@@ -92,7 +100,8 @@ def _later_round(
         conn,
         analysis_id,
         facts["round"],
-        statement=f"Round {facts['round']} at the contract, begun by {facts['by']} with a bond; the"
+        statement=_words(conn, event)
+        or f"Round {facts['round']} at the contract, begun by {facts['by']} with a bond; the"
         f" hash of the statement is {facts['evidenceHash']}.",
         decide_by=max(at + ROUND_RULED_WITHIN - MARGIN, now + MARGIN),
         other_until=at + ROUND_ANSWERED_WITHIN,
@@ -102,6 +111,35 @@ def _later_round(
         return None
     log.info("dispute.round_taken_over", appeal=str(appeal), dispute=facts["disputeId"])
     return True
+
+
+def _answer(conn: Connection, _db: Database, event: CaseEvent, now: datetime) -> bool | None:
+    """Who answered at the contract need not answer here again, where the words are known."""
+    assert event.post_id is not None
+    words, analysis_id = _words(conn, event), analyses.find_newest(conn, event.post_id)
+    appeal = appeals.find_of_analysis(conn, analysis_id) if analysis_id else None
+    if appeal is None or appeal.status != "open":
+        return None
+    if words is None or appeal.kind != "originality" or appeal.other_creator_id is None:
+        return False
+    if not appeals.add_view(conn, appeal.id, words, now):
+        return False  # it was answered here
+    audit_log.append(
+        conn,
+        at=now,
+        actor=creator_actor(creators.get_creator(conn, appeal.other_creator_id).handle),
+        step="answer",
+        reason_code="other_side",
+        text=words,
+        appeal_id=appeal.id,
+    )
+    return True
+
+
+def _words(conn: Connection, event: CaseEvent) -> str | None:
+    """What was said at the contract, None where only its hash is known."""
+    name = "statementHash" if event.name == "DisputeAnswered" else "evidenceHash"
+    return wallets.find_statement(conn, bytes.fromhex(event.facts[name][2:]))
 
 
 def _claim(conn: Connection, db: Database, event: CaseEvent, now: datetime) -> bool | None:
@@ -121,7 +159,8 @@ def _claim(conn: Connection, db: Database, event: CaseEvent, now: datetime) -> b
         kind="claim",
         creator_id=earlier.creator_id,
         ground="copies_mine",
-        statement=f"Claimed at the contract; the hash of the statement is {facts['evidenceHash']}.",
+        statement=_words(conn, event)
+        or f"Claimed at the contract; the hash of the statement is {facts['evidenceHash']}.",
         filed_at=now,
         first_decider=MACHINE,
         decide_by=max(datetime.fromtimestamp(facts["until"], UTC) - MARGIN, now + MARGIN),

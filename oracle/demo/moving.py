@@ -3,8 +3,8 @@
 from PIL import ImageOps
 
 from oracle.chain.core.ids import escrow_account
-from oracle.demo.media import FPS, RATE_HZ, movie, mp3, noise, png, shots, tune, wav
 from oracle.demo.story import Story
+from oracle.media.samples import FPS, RATE_HZ, movie, mp3, noise, png, shots, tune, wav
 from oracle.rules.decision import redirect_bps
 
 

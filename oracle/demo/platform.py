@@ -15,7 +15,6 @@ from uuid import uuid4
 import structlog
 
 from oracle.appeals import verdicts
-from oracle.demo.media import movie, shots, tune, wav
 from oracle.demo.pictures import sample_pictures
 from oracle.engagement import grades, grading_policy
 from oracle.errors import OracleError
@@ -23,6 +22,7 @@ from oracle.fraud import alerts
 from oracle.fraud.detectors.signals import SignalName
 from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.wording import RULES
+from oracle.media.samples import movie, shots, tune, wav
 from oracle.notices.actors import creator_actor, key_actor
 from oracle.originality.intake import Intake, Upload
 from oracle.payouts import payments

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from oracle.chain.contracts import governance
+from oracle.chain.contracts.deploy import DeploymentFailed
 from oracle.chain.contracts.governance import CONTRACTS, PAUSABLE, Act, Role
 from oracle.chain.contracts.payments import ContractCall
 from oracle.chain.core.wire import address_bytes, blob, hexed
@@ -46,6 +47,12 @@ class FieldNeeded(OracleError):
     code = "field_needed"
 
 
+class UnsafeQuorum(OracleError):
+    """With that quorum so many signers are no safe set."""
+
+    code = "unsafe_quorum"
+
+
 class NoHolder(Conflict):
     """That wallet does not hold the role that this takes; nothing was written."""
 
@@ -73,6 +80,9 @@ class Wanted:
         wallet: Who signs it (20 bytes); the one that holds the role where left out.
         effective_from: Of what is announced; the earliest time where left out.
         operation: Id of what was announced, 0x-hex: to carry it out or cancel it.
+        since_epoch: Of a revoked signer: the first set whose reports are void; the last one that it
+            was in where left out.
+        delay_s: Of a granted role; SAFE_DELAY_S where left out.
     """
 
     action: str
@@ -90,7 +100,8 @@ class Wanted:
     quorum: int | None = None
     role: str | None = None
     account: bytes | None = None
-    delay_s: int = 0
+    delay_s: int | None = None
+    since_epoch: int | None = None
     operation: str | None = None
 
 
@@ -99,8 +110,8 @@ def prepare(
 ) -> WalletTransaction:
     """Write the transaction that does what is wanted, for the officer's wallet to sign.
 
-    Raises: FieldNeeded, NoHolder, NotReady, TooSoon, NotFound, ContractReverted where the contract
-        would refuse it, ChainError.
+    Raises: FieldNeeded, UnsafeQuorum, NoHolder, NotReady, TooSoon, NotFound, ContractReverted where
+        the contract would refuse it, ChainError.
     """
     if wanted.action == "execute":
         waiting = _operation(conn, wanted)
@@ -119,7 +130,7 @@ def prepare(
         )
         call = governance.cancel(address_bytes(waiting.caller), waiting.target, blob(waiting.data))
     else:
-        act = act_of(client, wanted)
+        act = act_of(conn, client, wanted)
         wallet = _holder(conn, wanted.wallet, act.role)
         call = _announced(client, act, wallet, wanted.effective_from)
     where = address_bytes(client.deployment.addresses()[call.contract])
@@ -129,8 +140,11 @@ def prepare(
     )
 
 
-def act_of(client: ChainClient, wanted: Wanted) -> Act:
-    """Return the act that is wanted, with the role that it takes. Raises: FieldNeeded."""
+def act_of(conn: Connection, client: ChainClient, wanted: Wanted) -> Act:
+    """Return the act that is wanted, with the role that it takes.
+
+    Raises: FieldNeeded, UnsafeQuorum, ChainError.
+    """
     match wanted.action:
         case "threshold":
             media_type = _need(wanted.media_type, "media_type")
@@ -152,16 +166,22 @@ def act_of(client: ChainClient, wanted: Wanted) -> Act:
                 raise FieldNeeded(f"'contract' is one of {', '.join(PAUSABLE)}.")
             return governance.pause(where, on=wanted.action == "pause")
         case "revoke_signer":
-            epoch = governance.read_signers(client).epoch
-            return governance.revoke_signer(_need(wanted.signer, "signer"), epoch)
-        case "set_signers":
-            return governance.set_signers(
-                _need(wanted.signers, "signers"), _need(wanted.quorum, "quorum")
+            signer = _need(wanted.signer, "signer")
+            return governance.revoke_signer(
+                signer, wanted.since_epoch or _last_epoch(conn, client, signer)
             )
+        case "set_signers":
+            signers, quorum = _need(wanted.signers, "signers"), _need(wanted.quorum, "quorum")
+            try:
+                return governance.set_signers(signers, quorum)
+            except DeploymentFailed as exc:
+                raise UnsafeQuorum(str(exc)) from exc
         case "grant_role" | "revoke_role":
             role, account = _role(wanted.role), _need(wanted.account, "account")
             if wanted.action == "grant_role":
-                return governance.grant_role(role, account, wanted.delay_s)
+                safe = governance.SAFE_DELAY_S.get(role, 0)
+                delay_s = safe if wanted.delay_s is None else wanted.delay_s
+                return governance.grant_role(role, account, delay_s)
             return governance.revoke_role(role, account)
     raise FieldNeeded(f"'{wanted.action}' is no action; use one of {', '.join(ACTIONS)}.")
 
@@ -189,6 +209,17 @@ def _announced(
             f" is {earliest:%Y-%m-%d %H:%M} UTC, and a little later as it has to be mined first."
         )
     return governance.schedule(client, act.call, int(effective_from.timestamp()))
+
+
+def _last_epoch(conn: Connection, client: ChainClient, signer: bytes) -> int:
+    """The last set that a signer was in, by its number. Raises: FieldNeeded, ChainError."""
+    now = governance.read_signers(client)
+    epoch = now.epoch if signer in now.signers else operations.last_epoch_of(conn, signer)
+    if epoch is None:
+        raise FieldNeeded(
+            f"{hexed(signer)} was in no set of signers that is known here; name 'since_epoch'."
+        )
+    return epoch
 
 
 def _operation(conn: Connection, wanted: Wanted) -> Operation:

@@ -26,6 +26,12 @@ def key_actor(name: str) -> str:
     return f"key:{name}"
 
 
+def label_of(actor: str) -> str:
+    """Return an actor's name without what kind of actor it is."""
+    kind, _, name = actor.partition(":")
+    return name if kind in ("key", "creator") and name else actor
+
+
 def is_person(actor: str) -> bool:
     """Whether a person here decided, and no rule, machine or contract."""
     return actor not in AUTOMATIC and actor.split(" ")[0] != CONTRACT

@@ -151,8 +151,8 @@ class Originality:
         """
         now = datetime.now(UTC)
         with self._db.transaction() as conn:
-            last = probes.find_last(conn)
-        if last is None or now - last.at >= every:
+            last = min((each.at for each in probes.list_last(conn)), default=None)
+        if last is None or now - last >= every:
             recall_probe.probe(self._db, self._handlers, now)
 
     def _attempt(self, analysis_id: UUID, step: Callable[[Analysis], object]) -> None:

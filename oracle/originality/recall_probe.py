@@ -1,4 +1,4 @@
-"""Whether the index finds what it should, right now: near-copies of planted pictures are looked up.
+"""Whether the indexes find what they should, right now: near-copies of plants are looked up.
 
 The plants are in the index for one transaction that is rolled back: no other one ever sees them, so
 no work of anybody can match them, and nothing of them stays.
@@ -19,21 +19,26 @@ import numpy as np
 import structlog
 from PIL import Image, ImageDraw
 
-from oracle.media.handler import MediaHandlers, Query
+from oracle.media import samples
+from oracle.media.handler import MediaHandler, MediaHandlers, Query
+from oracle.media.samples import RATE_HZ
 from storage.database import Connection, Database
 from storage.works import probes
 from storage.works.probes import Probe
 
 log = structlog.get_logger()
 
-PLANTS = 8
+# How many of each kind; films take longest.
+PLANTS = {"image": 8, "audio": 4, "video": 2}
 EVERY = timedelta(hours=1)
 SIDE_PX = 480
+TUNE_S = 15.0
+SEED = 0x09AC1E
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A planted picture and its near-copy, as they were extracted."""
+    """A plant and its near-copy, as they were extracted."""
 
     plant: Any
     copy: Any
@@ -41,17 +46,24 @@ class Pair:
     copy_sha256: bytes
 
 
-def probe(db: Database, handlers: MediaHandlers, now: datetime) -> Probe:
-    """Plant pictures, search for a near-copy of each, and keep how many were found.
+def probe(db: Database, handlers: MediaHandlers, now: datetime) -> list[Probe]:
+    """Plant pictures, sounds and films, search for a near-copy of each, and keep how many were
+    found.
 
+    Returns: one result for each media type that is judged here.
     Raises: EmbeddingError, DatabaseUnavailable.
     """
-    pairs = [_pair(handlers, number) for number in range(PLANTS)]
-    found = probes.in_vain(db, lambda conn: _found(conn, handlers, pairs))
-    result = Probe(now, "image", len(pairs), found)
+    return [_probe(db, handlers[each], now) for each in PLANTS if each in handlers]
+
+
+def _probe(db: Database, handler: MediaHandler[Any], now: datetime) -> Probe:
+    media_type = handler.media_type
+    pairs = [_pair(handler, number) for number in range(PLANTS[media_type])]
+    found = probes.in_vain(db, lambda conn: _found(conn, handler, pairs))
+    result = Probe(now, media_type, len(pairs), found)
     with db.transaction() as conn:
         probes.record(conn, result)
-    log.info("index.probed", planted=result.planted, found=result.found)
+    log.info("index.probed", media_type=media_type, planted=result.planted, found=result.found)
     return result
 
 
@@ -65,10 +77,10 @@ def probe_for_ever(step: Callable[[], object]) -> None:
             log.exception("index.probe_failed")
 
 
-def _found(conn: Connection, handlers: MediaHandlers, pairs: Sequence[Pair]) -> int:
-    handler, ids = handlers["image"], [uuid4() for _ in pairs]
+def _found(conn: Connection, handler: MediaHandler[Any], pairs: Sequence[Pair]) -> int:
+    ids = [uuid4() for _ in pairs]
     for number, (pair, work_id) in enumerate(zip(pairs, ids, strict=True)):
-        work = probes.plant(conn, work_id, number, pair.plant_sha256)
+        work = probes.plant(conn, work_id, number, handler.media_type, pair.plant_sha256)
         handler.make_visible(conn, work, pair.plant)
     return sum(
         work_id
@@ -77,23 +89,49 @@ def _found(conn: Connection, handlers: MediaHandlers, pairs: Sequence[Pair]) -> 
     )
 
 
-def _pair(handlers: MediaHandlers, number: int) -> Pair:
-    plant = draw(number)
-    width, height = plant.size
-    edge = width // 25
-    copy = plant.crop((edge, edge, width - edge, height - edge)).resize((360, 360))
-    plant_bytes, copy_bytes = _encoded(plant, "PNG"), _encoded(copy, "JPEG")
+def _pair(handler: MediaHandler[Any], number: int) -> Pair:
+    plant, copy = MAKERS[handler.media_type](number)
     return Pair(
-        _extracted(handlers, plant_bytes),
-        _extracted(handlers, copy_bytes),
-        hashlib.sha256(plant_bytes).digest(),
-        hashlib.sha256(copy_bytes).digest(),
+        _extracted(handler, plant),
+        _extracted(handler, copy),
+        hashlib.sha256(plant).digest(),
+        hashlib.sha256(copy).digest(),
     )
+
+
+def picture(number: int) -> tuple[bytes, bytes]:
+    """A picture like no other, and it cropped, smaller and compressed."""
+    plant = draw(number)
+    return samples.png(plant), _jpeg(_cropped(plant).resize((360, 360)))
+
+
+def sound(number: int) -> tuple[bytes, bytes]:
+    """A piece like no other, and it from its third second on, softer, under noise, compressed."""
+    piece = samples.tune(SEED + number, TUNE_S)
+    part = piece[2 * RATE_HZ :]
+    copy = np.float32(0.7) * part + samples.noise(number, len(part) / RATE_HZ)[: len(part)]
+    return samples.wav(piece), samples.mp3(copy.astype(np.float32))
+
+
+def film(number: int) -> tuple[bytes, bytes]:
+    """A silent film like no other, and it cropped, from its second second on."""
+    # Pictures that no other plant shows.
+    views = [samples.png(draw(1000 + 2 * number + at)) for at in range(2)]
+    frames = list(samples.shots(views))
+    copied = [_cropped(frame) for frame in frames[samples.FPS :]]
+    return samples.movie(frames, None), samples.movie(copied, None)
+
+
+MAKERS: dict[str, Callable[[int], tuple[bytes, bytes]]] = {
+    "image": picture,
+    "audio": sound,
+    "video": film,
+}
 
 
 def draw(number: int) -> Image.Image:
     """Draw a picture like no other: clouds of a seed, with shapes before them."""
-    random = np.random.default_rng([0x09AC1E, number])
+    random = np.random.default_rng([SEED, number])
     clouds = random.integers(0, 256, (9, 9, 3), dtype=np.uint8)
     picture = Image.fromarray(clouds).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(picture)
@@ -106,14 +144,20 @@ def draw(number: int) -> Image.Image:
     return picture
 
 
-def _encoded(picture: Image.Image, kind: str) -> bytes:
+def _cropped(picture: Image.Image) -> Image.Image:
+    width, height = picture.size
+    edge = width // 25
+    return picture.crop((edge, edge, width - edge, height - edge))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     out = io.BytesIO()
-    picture.save(out, kind, quality=70)
+    picture.save(out, "JPEG", quality=70)
     return out.getvalue()
 
 
-def _extracted(handlers: MediaHandlers, content: bytes) -> Any:
+def _extracted(handler: MediaHandler[Any], content: bytes) -> Any:
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
         path.write_bytes(content)
-        return handlers["image"].extract(path)
+        return handler.extract(path)

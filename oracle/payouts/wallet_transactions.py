@@ -3,6 +3,7 @@
 The oracle has no key of theirs. It writes the call, they sign and send it, and say by which hash.
 """
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +13,9 @@ from uuid import UUID, uuid4
 import structlog
 
 from oracle.chain.contracts import payments
+from oracle.chain.contracts.effects import operation_of, was_done
 from oracle.chain.contracts.payments import ETHER, ContractCall
-from oracle.chain.core.wire import Header, address_bytes
+from oracle.chain.core.wire import Header, Receipt, address_bytes
 from oracle.chain.rpc.client import ChainClient
 from oracle.errors import Conflict, OracleError
 from storage.database import Connection, Database
@@ -25,6 +27,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 BATCH = 50
+# Of these the words are kept; their hash is on chain.
+WITH_WORDS = ("open_dispute", "answer_dispute", "escalate", "claim_copy")
 KINDS = (
     "withdraw",
     "tip",
@@ -60,7 +64,7 @@ class Wish:
 
     Attributes:
         account: Of a withdrawal, whose money it is, where the creator has several; 20 bytes.
-        statement: Its hash goes on chain, the text stays here.
+        statement: Its hash goes on chain; the words stay here, for both sides and reviewers.
     """
 
     kind: str
@@ -91,6 +95,7 @@ def prepare(
         wallet=wallet,
         value_wei=value_wei,
         creator_id=creator_id,
+        statement=wish.statement if wish.kind in WITH_WORDS else None,
         actor=actor,
         now=now,
     )
@@ -105,13 +110,15 @@ def write(
     wallet: bytes,
     value_wei: int = 0,
     creator_id: int | None = None,
+    statement: str | None = None,
     actor: str,
     now: datetime,
 ) -> WalletTransaction:
     """Write down a call that a wallet (20 bytes) is to sign; it is followed once it was sent.
 
-    Args: creator_id: None where an officer signs it.
+    Args: creator_id: None where an officer signs it. statement: words whose hash the call has.
     """
+    operation_id, awaits = operation_of(call.contract, call.data, wallet) or (None, None)
     prepared = WalletTransaction(
         id=uuid4(),
         creator_id=creator_id,
@@ -126,6 +133,10 @@ def write(
         tx_hash=None,
         status="prepared",
         block_number=None,
+        statement=statement,
+        operation_id=operation_id,
+        awaits=awaits,
+        since_block=client.head().number,
     )
     wallets.add_transaction(conn, prepared)
     return prepared
@@ -146,9 +157,15 @@ def note_sent(conn: Connection, transaction_id: UUID, tx_hash: bytes, now: datet
 def follow(db: Database, client: ChainClient, finalized: Header, now: datetime) -> int:
     """Follow what was sent. Returns: how many became final.
 
+    An operation of officers is found by its id where nobody said by which hash it was sent: a
+    multisig's members know the hash of what they signed, not of what was mined.
+
     Raises: ChainError, DatabaseUnavailable.
     """
     with db.transaction() as conn:
+        for transaction_id, tx_hash in wallets.done_by_others(conn, BATCH):
+            with contextlib.suppress(wallets.TransactionKnown):  # the same was written twice
+                wallets.note_sent(conn, transaction_id, tx_hash, now)
         waiting = wallets.sent(conn, BATCH)
     final = 0
     for sent in waiting:
@@ -156,7 +173,7 @@ def follow(db: Database, client: ChainClient, finalized: Header, now: datetime) 
         receipt = client.find_receipt(sent.tx_hash)
         if receipt is None:
             status, block = "sent", None
-        elif not _is_ours(client, sent):
+        elif not _is_ours(client, sent, receipt):
             status, block = "other", None
         else:
             block = receipt.block_number
@@ -172,14 +189,20 @@ def follow(db: Database, client: ChainClient, finalized: Header, now: datetime) 
     return final
 
 
-def _is_ours(client: ChainClient, sent: WalletTransaction) -> bool:
-    """Whether the transaction of that hash does what was prepared."""
+def _is_ours(client: ChainClient, sent: WalletTransaction, receipt: Receipt) -> bool:
+    """Whether the transaction of that hash does what was prepared, itself or from within."""
     assert sent.tx_hash is not None
     found = client.find_transaction(sent.tx_hash)
-    return found is not None and (found.to, found.data, found.value_wei) == (
+    if found is not None and (found.to, found.data, found.value_wei) == (
         sent.to_address,
         sent.call_data,
         sent.value_wei,
+    ):
+        return True
+    names = {address_bytes(one): name for name, one in client.deployment.addresses().items()}
+    where = names.get(bytes(sent.to_address))
+    return where is not None and was_done(
+        where, bytes(sent.to_address), bytes(sent.call_data), sent.wallet, receipt.logs
     )
 
 

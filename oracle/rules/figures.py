@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 GRADES = ("A", "B", "C", "D", "F")
-BY = ("category", "audience", "language")
+BY = ("subject", "category", "audience", "language")
 COUNTED = ("decision", "ruling", "hold", "grade")
 
 
@@ -33,7 +33,7 @@ class MediaFigures:
 
 @dataclass
 class GroupFigures:
-    """Posts of one category, creator size or language.
+    """Posts of one category, creator size or language; and holds of posts or of whole accounts.
 
     Attributes:
         held: Holds; `wrong`: those a person found wrong; `undecided`: those nobody decided in time.
@@ -59,40 +59,61 @@ class Figures:
         return asdict(self)
 
 
-def figures(steps: Iterable[tuple[int, str, Mapping[str, Any]]]) -> Figures:
-    """Compute the figures.
-
-    Args: steps: number, name and facts of each step, oldest first; those whose facts are not public
-        are left out by whoever has none.
+class Tally:
+    """Counts steps, each once and the oldest first; those whose facts are not public are left out
+    by whoever has none.
     """
-    found = Figures(groups={by: {} for by in BY})
-    media, first, last, accused = dict[str, str](), dict[str, str](), dict[str, str](), set[str]()
-    holds, grades = dict[str, tuple[str, Mapping[str, Any]]](), dict[str, Mapping[str, Any]]()
-    for seq, step, facts in steps:
+
+    def __init__(self) -> None:
+        self._seq = 0
+        self._media: dict[str, str] = {}
+        self._first: dict[str, str] = {}
+        self._last: dict[str, str] = {}
+        self._accused: set[str] = set()
+        self._holds: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._grades: dict[str, Mapping[str, Any]] = {}
+
+    def add(self, seq: int, step: str, facts: Mapping[str, Any]) -> None:
+        """Count one more step: its number, name and facts."""
         if step not in COUNTED:
-            continue
-        found.seq = seq
+            return
+        self._seq = seq
         if step in ("decision", "ruling") and facts.get("verdict"):
             post, verdict = str(facts["post_id"]), str(facts["verdict"])
             if step == "decision":
-                media[post] = str(facts["media_type"])
-                first.setdefault(post, verdict)
-            last[post] = verdict
+                self._media[post] = str(facts["media_type"])
+                self._first.setdefault(post, verdict)
+            self._last[post] = verdict
             if verdict == "derivative":
-                accused.add(post)
+                self._accused.add(post)
         elif step == "hold":
             number, status = f"{facts['hold']} {facts['round']}", str(facts["status"])
             # The time of what was confirmed ends, too: that says nothing against it.
-            if status != "expired" or holds.get(number, ("",))[0] != "upheld":
-                holds[number] = (status, facts)
+            if status != "expired" or self._holds.get(number, ("",))[0] != "upheld":
+                self._holds[number] = (status, facts)
         elif step == "grade":
-            grades[str(facts["post"])] = facts
-    _count_verdicts(found, media, first, last, accused)
-    _count_holds(found, holds)
-    for facts in grades.values():
-        for group in _groups(found, facts):
-            group.grades[str(facts["grade"])] = group.grades.get(str(facts["grade"]), 0) + 1
-    return found
+            self._grades[str(facts["post"])] = facts
+
+    def figures(self) -> Figures:
+        """Return the figures of what was counted so far."""
+        found = Figures(seq=self._seq, groups={by: {} for by in BY})
+        _count_verdicts(found, self._media, self._first, self._last, self._accused)
+        _count_holds(found, self._holds)
+        for facts in self._grades.values():
+            for group in _groups(found, facts):
+                group.grades[str(facts["grade"])] = group.grades.get(str(facts["grade"]), 0) + 1
+        return found
+
+
+def figures(steps: Iterable[tuple[int, str, Mapping[str, Any]]]) -> Figures:
+    """Compute the figures.
+
+    Args: steps: number, name and facts of each step, oldest first.
+    """
+    tally = Tally()
+    for step in steps:
+        tally.add(*step)
+    return tally.figures()
 
 
 def _count_verdicts(

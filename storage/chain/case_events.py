@@ -190,6 +190,42 @@ def mark_filed(conn: Connection, event: CaseEvent, now: datetime) -> None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a side said at the contract, where only its hash is; `text` is None where the words are
+    not known here.
+    """
+
+    event: str
+    at: datetime
+    by: str  # the wallet, 0x-hex
+    hash: str
+    text: str | None
+
+
+_SAID = """
+select e.name as event, e.block_time as at, coalesce(facts->>'by', facts->>'claimant') as by,
+    h.hash, w.statement as text
+from chain_case_events e
+cross join lateral (select coalesce(facts->>'evidenceHash', facts->>'statementHash') as hash) h
+left join lateral (select statement from wallet_transactions
+    where statement_hash = decode(substr(h.hash, 3), 'hex') limit 1) w on true
+where e.post_id = %(post)s and case when %(original)s::text is null
+    then e.name in ('DisputeOpened', 'DisputeAnswered')
+    else e.name = 'CopyClaimed' and facts->>'originalPostId' = %(original)s end
+order by e.block_number, e.log_index
+"""
+
+
+def said_of(conn: Connection, post_id: bytes, original_post_id: bytes | None = None) -> list[Said]:
+    """What the sides said at the contract in disputes about a post, in order; with the other post
+    (32 bytes) in the claims that it copies that one.
+    """
+    original = "0x" + original_post_id.hex() if original_post_id else None
+    with conn.cursor(row_factory=class_row(Said)) as cursor:
+        return cursor.execute(_SAID, {"post": post_id, "original": original}).fetchall()
+
+
 def waiting_money(conn: Connection, limit: int) -> list[WaitingMoney]:
     """Money that waits in the contract, or did when it was last looked at, each in its turn."""
     rows = conn.execute(

@@ -73,6 +73,16 @@ def find(conn: Connection, operation_id: str) -> Operation | None:
         ).fetchone()
 
 
+def last_epoch_of(conn: Connection, signer: bytes) -> int | None:
+    """The last set of signers, by its number, that a signer (20 bytes) was in; None if in none."""
+    row = conn.execute(
+        "select max((facts->>'epoch')::bigint) from chain_case_events where name ="
+        " 'SignersChanged' and lower(facts->>'signers')::jsonb ? %s",
+        ("0x" + signer.hex(),),
+    ).fetchone()
+    return int(row[0]) if row and row[0] is not None else None
+
+
 def holders(conn: Connection) -> list[Holder]:
     """Who holds which role, by role and since when."""
     with conn.cursor(row_factory=class_row(Holder)) as cursor:

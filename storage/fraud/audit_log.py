@@ -113,11 +113,23 @@ def find_break(conn: Connection, noted: tuple[int, bytes] | None = None) -> int 
     Args:
         noted: a head noted before; the row of that number must have that hash.
     """
-    before, expected = FIRST, 1
+    return read_on(conn, (0, FIRST), noted)[0]
+
+
+def read_on(
+    conn: Connection, known: tuple[int, bytes], noted: tuple[int, bytes] | None = None
+) -> tuple[int | None, tuple[int, bytes]]:
+    """Check the rows after a head that was reached before, as `find_break` does.
+
+    Returns: the first number at which the chain is broken, None if it goes on whole; and the head
+        that it is whole up to.
+    """
+    before, expected = known[1], known[0] + 1
     with conn.cursor(name="audit_chain", row_factory=dict_row) as cursor:
         cursor.execute(
             "select seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, body,"
-            " previous_hash, hash from fraud_audit order by seq"
+            " previous_hash, hash from fraud_audit where seq > %s order by seq",
+            (known[0],),
         )
         for row in cursor:
             body, previous, digest = (
@@ -126,14 +138,23 @@ def find_break(conn: Connection, noted: tuple[int, bytes] | None = None) -> int 
             try:
                 document = json.loads(body)
             except ValueError:
-                return expected
+                return expected, (expected - 1, before)
             linked = previous == before and hashlib.sha256(before + body).digest() == digest
             if row["seq"] != expected or not linked or document != _document(row):
-                return expected
+                return expected, (expected - 1, before)
             if noted is not None and row["seq"] == noted[0] and digest != noted[1]:
-                return expected
+                return expected, (expected - 1, before)
             before, expected = digest, expected + 1
-    return expected if noted is not None and noted[0] >= expected else None
+    cut = noted is not None and noted[0] >= expected
+    return expected if cut else None, (expected - 1, before)
+
+
+def has(conn: Connection, noted: tuple[int, bytes]) -> bool:
+    """Tell whether the log has a row of that number and hash; of number 0 it has the 32 zero
+    bytes.
+    """
+    row = conn.execute("select hash from fraud_audit where seq = %s", (noted[0],)).fetchone()
+    return bytes(row[0]) == noted[1] if row else noted == (0, FIRST)
 
 
 def _document(entry: Mapping[str, Any]) -> dict[str, Any]:

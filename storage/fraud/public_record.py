@@ -85,13 +85,17 @@ def page(conn: Connection, after: int, limit: int) -> list[RecordedStep]:
         ).fetchall()
 
 
-def bodies(conn: Connection, steps: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-    """Yield number, name and body of the public steps of those names, oldest first."""
+def bodies(
+    conn: Connection, steps: Sequence[str], after: int, up_to: int
+) -> Iterator[tuple[int, str, str]]:
+    """Yield number, name and body of the public steps of those names after a number, up to another
+    one, oldest first.
+    """
     with conn.cursor(name="record") as cursor:
         cursor.execute(
             "select seq, step, convert_from(body, 'UTF8') from fraud_audit where step = any(%s)"
-            " order by seq",
-            ([step for step in steps if step in PUBLIC_STEPS],),
+            " and seq > %s and seq <= %s order by seq",
+            ([step for step in steps if step in PUBLIC_STEPS], after, up_to),
         )
         yield from cursor
 

@@ -61,6 +61,10 @@ class WalletTransaction:
     tx_hash: bytes | None
     status: str
     block_number: int | None
+    statement: str | None = None
+    operation_id: str | None = None
+    awaits: str | None = None
+    since_block: int
 
 
 _LINK = (
@@ -69,7 +73,7 @@ _LINK = (
 )
 _TRANSACTION = (
     "id, creator_id, kind, wallet, chain_id, to_address, call_data, value_wei, prepared_by,"
-    " prepared_at, tx_hash, status, block_number"
+    " prepared_at, tx_hash, status, block_number, statement, operation_id, awaits, since_block"
 )
 
 
@@ -166,6 +170,16 @@ def links_of(conn: Connection, creator_id: int) -> list[WalletLink]:
     return _links(conn, "l.creator_id = %s order by l.asked_at desc, l.id", (creator_id,))
 
 
+def owners_of(conn: Connection, wallet: bytes) -> list[int]:
+    """The creators for whose accounts a wallet (20 bytes) acts, or is about to."""
+    rows = conn.execute(
+        "select distinct creator_id from wallet_links where wallet = %s and status not in"
+        " ('vetoed', 'refused') order by 1",
+        (wallet,),
+    ).fetchall()
+    return [int(row[0]) for row in rows]
+
+
 def find_open_link(conn: Connection, account: bytes) -> WalletLink | None:
     """The link of an account that is in force or under way."""
     where = "l.account = %s and l.status not in ('vetoed', 'refused')"
@@ -193,10 +207,11 @@ def move_link(
 def add_transaction(conn: Connection, prepared: WalletTransaction) -> None:
     """Store a transaction that is to be signed."""
     conn.execute(
-        f"insert into wallet_transactions ({_TRANSACTION}, updated_at) values (%(id)s,"
-        " %(creator_id)s, %(kind)s, %(wallet)s, %(chain_id)s, %(to_address)s, %(call_data)s,"
-        " %(value_wei)s, %(prepared_by)s, %(prepared_at)s, %(tx_hash)s, %(status)s,"
-        " %(block_number)s, %(prepared_at)s)",
+        f"insert into wallet_transactions ({_TRANSACTION}, statement_hash, updated_at) values"
+        " (%(id)s, %(creator_id)s, %(kind)s, %(wallet)s, %(chain_id)s, %(to_address)s,"
+        " %(call_data)s, %(value_wei)s, %(prepared_by)s, %(prepared_at)s, %(tx_hash)s, %(status)s,"
+        " %(block_number)s, %(statement)s, %(operation_id)s, %(awaits)s, %(since_block)s,"
+        " sha256(convert_to(%(statement)s::text, 'UTF8')), %(prepared_at)s)",
         vars(prepared),
     )
 
@@ -230,6 +245,34 @@ def note_sent(conn: Connection, transaction_id: UUID, tx_hash: bytes, now: datet
             )
     except psycopg.errors.UniqueViolation as exc:
         raise TransactionKnown from exc
+
+
+def find_statement(conn: Connection, digest: bytes) -> str | None:
+    """The words of that SHA-256 (32 bytes) that somebody wrote for a dispute or claim, None if
+    they are not known here.
+    """
+    row = conn.execute(
+        "select statement from wallet_transactions where statement_hash = %s limit 1", (digest,)
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+# The event of a final block that says so, after it was written, and that is no other one's.
+_DONE = """
+select t.id, e.tx_hash from wallet_transactions t join chain_case_events e
+    on e.name = t.awaits and e.facts->>'operationId' = t.operation_id
+    and e.block_number > t.since_block
+where t.operation_id is not null and t.status in ('prepared', 'sent', 'other')
+    and t.tx_hash is distinct from e.tx_hash and not exists (
+        select from wallet_transactions o where o.tx_hash = e.tx_hash and o.call_data = t.call_data)
+order by t.prepared_at, e.block_number, e.log_index limit %s
+"""
+
+
+def done_by_others(conn: Connection, limit: int) -> list[tuple[UUID, bytes]]:
+    """Operations that were done, with the hash of the transaction, where nobody said it."""
+    rows = conn.execute(_DONE, (limit,)).fetchall()
+    return [(row[0], bytes(row[1])) for row in rows]
 
 
 def sent(conn: Connection, limit: int) -> list[WalletTransaction]:

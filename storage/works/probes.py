@@ -14,6 +14,8 @@ from storage.works.works import Work
 
 T = TypeVar("T")
 
+LAST = 2**31 - 1  # the largest number that the index of sounds takes
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -33,17 +35,17 @@ def in_vain(db: Database, step: Callable[[Connection], T]) -> T:
         return result
 
 
-def plant(conn: Connection, work_id: UUID, number: int, sha256: bytes) -> Work:
-    """Add a picture that was posted before all others. Only for `in_vain`.
+def plant(conn: Connection, work_id: UUID, number: int, media_type: str, sha256: bytes) -> Work:
+    """Add a work that was posted after all others. Only for `in_vain`.
 
-    It takes no sequence number and no lock: uploads go on.
+    It takes no sequence number from the sequence, and no lock: uploads go on.
     """
     conn.execute(
         "insert into works (id, registration, registered_at, post_id, media_type, sha256, mime,"
         " size_bytes, blob_key, published_at, dated_at) values (%(id)s, %(place)s,"
-        " 'epoch'::timestamptz, %(sha)s, 'image', %(sha)s, 'image/png', 1, 'planted',"
+        " 'epoch'::timestamptz, %(sha)s, %(media)s, %(sha)s, 'image/png', 1, 'planted',"
         " 'epoch'::timestamptz, 'epoch'::timestamptz)",
-        {"id": work_id, "place": -1 - number, "sha": sha256},
+        {"id": work_id, "place": LAST - number, "media": media_type, "sha": sha256},
     )
     return works.get_work(conn, work_id)
 
@@ -57,9 +59,10 @@ def record(conn: Connection, probe: Probe) -> None:
     )
 
 
-def find_last(conn: Connection) -> Probe | None:
-    """The newest result, None before the first."""
+def list_last(conn: Connection) -> list[Probe]:
+    """The newest result of each media type, by media type; empty before the first."""
     with conn.cursor(row_factory=class_row(Probe)) as cursor:
         return cursor.execute(
-            "select at, media_type, planted, found from recall_probes order by at desc limit 1"
-        ).fetchone()
+            "select distinct on (media_type) at, media_type, planted, found from recall_probes"
+            " order by media_type, at desc"
+        ).fetchall()

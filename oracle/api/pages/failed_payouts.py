@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Admin
-from oracle.api.boundary import BoundedRoute
+from oracle.api.boundary import BoundedRoute, Number
 from oracle.api.pages.rendering import show
 from oracle.api.routes.failed_payouts import (
     Blocking,
@@ -16,8 +16,9 @@ from oracle.api.routes.failed_payouts import (
     resume,
     settle,
 )
-from oracle.api.routes.operator_alerts import list_operator_alerts
+from oracle.api.routes.operator_alerts import Resolution, list_operator_alerts, resolve
 from oracle.api.services import ServicesDep
+from oracle.originality.quarantine import ALARM
 
 router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
@@ -31,7 +32,16 @@ def failed_payouts_page(services: ServicesDep, caller: Admin) -> str:
         caller,
         payments=list_failed(services, caller),
         matters=list_operator_alerts(services, caller),
+        of_reviewers=ALARM,
     )
+
+
+@router.post("/stuck_payments/matters/{alert_id}/resolve", include_in_schema=False)
+def resolve_form(
+    services: ServicesDep, caller: Admin, alert_id: Number, note: FormNote
+) -> RedirectResponse:
+    resolve(services, caller, alert_id, Resolution(note=note))
+    return RedirectResponse("/stuck_payments", status_code=303)
 
 
 @router.post("/stuck_payments/{transaction}/withhold", include_in_schema=False)

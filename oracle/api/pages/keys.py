@@ -45,9 +45,12 @@ def make_form(
     name: Annotated[str, Form(min_length=1, max_length=64)],
     scopes: Annotated[list[str], Form(min_length=1)],
     creator: Annotated[str, Form(max_length=256)] = "",
+    person: Annotated[str, Form(max_length=64)] = "",
 ) -> str:
     """Answer with a page and not a redirect: the secret is shown this once."""
-    wanted = NewKey.model_validate({"name": name, "scopes": scopes, "creator": creator or None})
+    wanted = NewKey.model_validate(
+        {"name": name, "scopes": scopes, "creator": creator or None, "person": person or None}
+    )
     made = keys.make_key(services, caller, wanted)
     return show(
         "keys.html",

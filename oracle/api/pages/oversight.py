@@ -12,7 +12,8 @@ from oracle.api.pages.rendering import show
 from oracle.api.routes import oversight as routes
 from oracle.api.schemas.governance import ActionRequest, PolicyDryRun, PolicyDryRunView
 from oracle.api.services import Services, ServicesDep
-from oracle.chain.contracts.governance import Role
+from oracle.chain.contracts.governance import SAFE_DELAY_S, Role
+from oracle.chain.contracts.roles import DAY_S
 from oracle.governance.actions import FieldNeeded
 
 router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
@@ -88,6 +89,7 @@ def oversight_page(services: ServicesDep, caller: Reader) -> str:
         caller,
         view=routes.get_oversight(services, caller),
         roles=[role.name.lower() for role in Role],
+        delays=[(role.name.lower(), days // DAY_S) for role, days in SAFE_DELAY_S.items()],
         may_govern=caller.may("govern"),
     )
 
@@ -116,7 +118,10 @@ def action_form(
     quorum: Annotated[int | None, Form(ge=1, le=64)] = None,
     role: Annotated[str, Form(max_length=64)] = "",
     account: Address = "",
-    delay_days: Annotated[int, Form(ge=0, le=365)] = 0,
+    delay_days: Annotated[
+        str, Form(pattern=r"^([0-9]{1,2}|[12][0-9]{2}|3[0-5][0-9]|36[0-5])?$")
+    ] = "",
+    since_epoch: Annotated[str, Form(pattern=r"^([1-9][0-9]{0,15})?$")] = "",
     wallet: Address = "",
 ) -> RedirectResponse:
     body = ActionRequest(
@@ -129,7 +134,8 @@ def action_form(
         quorum=quorum,
         role=role or None,
         account=account or None,
-        delay_s=delay_days * 86_400,
+        delay_s=int(delay_days) * 86_400 if delay_days else None,
+        since_epoch=int(since_epoch) if since_epoch else None,
     )
     prepared = routes.prepare_action(services, caller, body)
     return RedirectResponse(f"/transactions/{prepared.id}", status_code=303)

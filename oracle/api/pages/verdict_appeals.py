@@ -11,9 +11,7 @@ from oracle.api.access import FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.parties import actor_of, own_creator
 from oracle.api.routes.appeals import attach_and_redirect, check_size, decide
-from oracle.api.routes.reviews import add_statement
 from oracle.api.schemas.appeals import Decision
-from oracle.api.schemas.reviews import ReviewStatement
 from oracle.api.services import ServicesDep
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.attachments import MAX_BYTES
@@ -43,17 +41,6 @@ def appeal_form(
             now=datetime.now(UTC),
         )
     return attach_and_redirect(services, caller, number, file)
-
-
-@router.post("/reviews/{review_id}/statement")
-def statement_form(
-    services: ServicesDep,
-    caller: Reader,
-    review_id: UUID,
-    statement: Annotated[str, Form(min_length=1, max_length=10_000)],
-) -> RedirectResponse:
-    view = add_statement(services, caller, review_id, ReviewStatement(statement=statement))
-    return RedirectResponse(f"/analyses/{view.analysis_id}#review", status_code=303)
 
 
 @router.post("/appeals/{appeal_id}/decide")

@@ -27,6 +27,7 @@ from oracle.api.schemas.appeals import (
     Decision,
     MessagePage,
     MessageView,
+    SaidAtContract,
     VerdictAppeal,
     View,
     Webhook,
@@ -43,9 +44,11 @@ from storage.cases import appeals, messages
 from storage.cases import claims as stored_claims
 from storage.cases.appeals import Appeal
 from storage.cases.messages import Message
+from storage.chain import case_events
 from storage.database import Connection
 from storage.errors import StorageError
 from storage.fraud import audit_log
+from storage.works import analyses, works
 
 log = structlog.get_logger()
 router = APIRouter(route_class=BoundedRoute, tags=["appeals"])
@@ -335,7 +338,17 @@ def appeal_view(conn: Connection, appeal: Appeal) -> AppealView:
         if check
         else None
     )
-    return AppealView(**shown, attachments=files, history=steps)
+    return AppealView(**shown, attachments=files, at_contract=_said(conn, appeal), history=steps)
+
+
+def _said(conn: Connection, appeal: Appeal) -> list[SaidAtContract]:
+    if appeal.analysis_id is None:
+        return []
+    original = (
+        works.get_work(conn, appeal.earlier_work_id).post_id if appeal.earlier_work_id else None
+    )
+    said = case_events.said_of(conn, analyses.get(conn, appeal.analysis_id).post_id, original)
+    return [SaidAtContract(**vars(one)) for one in said]
 
 
 def _message(message: Message) -> MessageView:

@@ -31,6 +31,13 @@ class NewKey(BaseModel):
         description="Who holds it; in audit logs. Without '/', and not '.' or '..'.",
     )
     scopes: list[Scope] = Field(min_length=1)
+    person: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Whose it is, where several keys are one person's; the name if left out. What"
+        " that person has a stake in, none of the keys decides.",
+    )
     creator: str | None = Field(None, max_length=256, description="The one whom it acts for.")
     platform: Namespace | None = Field(
         None, description="Where it names posts on chain: a platform's id, or a contract."
@@ -71,6 +78,7 @@ def make_key(services: ServicesDep, _: Admin, body: NewKey) -> SecretView:
             conn,
             body.name,
             body.scopes,
+            person=body.person,
             creator_id=creator_id,
             namespace=namespace,
             per_minute=body.per_minute,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from oracle.api.access import Caller, FraudOfficer
 from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import actor_of
+from oracle.api.parties import actor_of, check_own
 from oracle.api.schemas.queue import (
     AlarmAnswer,
     CaseKind,
@@ -21,6 +21,7 @@ from oracle.api.schemas.queue import (
     case_view,
 )
 from oracle.api.services import ServicesDep
+from oracle.appeals import neutral
 from oracle.appeals.neutral import Reviewer, check_neutral
 from oracle.errors import NotAllowed
 from oracle.notices.actors import display_name, key_actor
@@ -61,7 +62,9 @@ def get_queue(
 
 
 @router.get("/sides/{creator}", summary="What became of a creator's works and cases so far")
-def get_side(services: ServicesDep, _: FraudOfficer, creator: str) -> SideView:
+def get_side(services: ServicesDep, caller: FraudOfficer, creator: str) -> SideView:
+    if caller.creator_id is not None:  # who is a creator sees what became of themselves alone
+        check_own(caller, creator)
     with services.db.transaction() as conn:
         return SideView(**vars(queue.history_of(conn, _creator(conn, creator))))
 
@@ -69,7 +72,11 @@ def get_side(services: ServicesDep, _: FraudOfficer, creator: str) -> SideView:
 @router.get("/interests", summary="Declared stakes of reviewers; of all with the scope admin")
 def list_interests(services: ServicesDep, caller: FraudOfficer) -> list[InterestView]:
     with services.db.transaction() as conn:
-        declared = interests.list_declared(conn, None if caller.may("admin") else actor_of(caller))
+        declared = (
+            interests.list_declared(conn)
+            if caller.may("admin")
+            else Reviewer(conn, actor_of(caller)).interests()
+        )
     return [
         InterestView(
             reviewer=display_name(one.actor),
@@ -92,7 +99,7 @@ def declare_interest(
         raise NotAllowed("For another reviewer only an operator declares an interest.")
     actor = key_actor(body.reviewer) if body.reviewer else actor_of(caller)
     with services.db.transaction() as conn:
-        interests.declare(
+        neutral.declare(
             conn,
             actor,
             _creator(conn, body.creator),

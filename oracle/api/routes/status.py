@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from oracle.api.access import Admin
 from oracle.api.boundary import BoundedRoute
+from oracle.api.record_cache import RecordCache
 from oracle.api.services import ServicesDep
 from oracle.chain.core.readiness import problems
 from oracle.originality import recall_probe
@@ -16,7 +17,6 @@ from oracle.settings import Settings
 from storage import health, jobs, operator_alerts
 from storage.chain import node_status, outbox, transactions
 from storage.database import Connection
-from storage.fraud import audit_log
 from storage.ledger import reconciliation
 from storage.works import probes
 
@@ -49,7 +49,7 @@ def get_status(services: ServicesDep, _: Admin) -> list[StatusItem]:
             *_work(conn, now),
             *_chain(conn, now),
             *_money(conn, now),
-            *_record(conn),
+            *_record(conn, services.record, now),
             *_disk(services.settings),
         ]
     for item in found:
@@ -58,10 +58,21 @@ def get_status(services: ServicesDep, _: Admin) -> list[StatusItem]:
     return found
 
 
-@router.post("/v1/status/probe", summary="Look up near-copies of planted pictures now")
-def run_probe(services: ServicesDep, _: Admin) -> dict[str, int | str]:
-    result = recall_probe.probe(services.db, services.handlers, datetime.now(UTC))
-    return {"media_type": result.media_type, "planted": result.planted, "found": result.found}
+class ProbeView(BaseModel):
+    """How many near-copies of plants of one media type were found."""
+
+    media_type: str
+    planted: int
+    found: int
+
+
+@router.post("/v1/status/probe", summary="Look up near-copies of plants now, of each media type")
+def run_probe(services: ServicesDep, _: Admin) -> list[ProbeView]:
+    results = recall_probe.probe(services.db, services.handlers, datetime.now(UTC))
+    return [
+        ProbeView(media_type=one.media_type, planted=one.planted, found=one.found)
+        for one in results
+    ]
 
 
 def _work(conn: Connection, now: datetime) -> Iterator[StatusItem]:
@@ -99,16 +110,18 @@ def _work(conn: Connection, now: datetime) -> Iterator[StatusItem]:
         + (f", newest {_ago(now - index.newest_at)} ago" if index.newest_at else ""),
         "",
     )
-    probe = probes.find_last(conn)
+    probed = probes.list_last(conn)
     yield _item(
         "Recall probe",
-        None
-        if probe is None
-        else probe.found >= LEAST_FOUND * probe.planted and now - probe.at < PROBE_OLD,
-        "not run yet"
-        if probe is None
-        else f"{probe.found} of {probe.planted} planted near-copies found,"
-        f" {_ago(now - probe.at)} ago",
+        all(one.found >= LEAST_FOUND * one.planted and now - one.at < PROBE_OLD for one in probed)
+        if probed
+        else None,
+        "; ".join(
+            f"{one.media_type}: {one.found} of {one.planted} planted near-copies found,"
+            f" {_ago(now - one.at)} ago"
+            for one in probed
+        )
+        or "not run yet",
         "Run it again (the button below). If it stays low, `reindex` the vectors' HNSW indexes;"
         " copies may have been called originals since the last good probe.",
     )
@@ -178,21 +191,33 @@ def _money(conn: Connection, now: datetime) -> Iterator[StatusItem]:
     )
     sent = health.deliveries(conn)
     yield _item(
-        "Webhooks",
+        "Webhooks of creators",
         sent.given_up == 0,
         f"{sent.pending} notices wait, {sent.given_up} given up this week, {sent.failing} receivers"
         " fail",
         "Tell those creators: their server did not answer for two days; /messages has the notices.",
     )
+    sent = health.platform_deliveries(conn)
+    yield _item(
+        "Webhooks of platforms",
+        sent.given_up == 0 and sent.disabled == 0,
+        f"{sent.pending} events wait, {sent.given_up} given up this week, {sent.failing} receivers"
+        f" fail, {sent.disabled} were disabled this week",
+        "Tell those platforms: GET /v1/webhooks/{id}/deliveries has each error, and what was given"
+        " up is sent again by its replay; a disabled receiver is registered anew.",
+    )
 
 
-def _record(conn: Connection) -> Iterator[StatusItem]:
-    broken = audit_log.find_break(conn)
-    seq, digest = audit_log.head(conn)
+def _record(conn: Connection, record: RecordCache, now: datetime) -> Iterator[StatusItem]:
+    seen = record.check(conn, now)
+    seq, digest = seen.head
     yield _item(
         "Public record",
-        broken is None,
-        f"{seq} steps, head {digest.hex()[:16]}…" if broken is None else f"broken at step {broken}",
+        seen.broken is None,
+        f"{seq} steps, head {digest.hex()[:16]}…, read from the first step on"
+        f" {_ago(now - seen.whole_at)} ago"
+        if seen.broken is None
+        else f"broken at step {seen.broken}",
         "Somebody changed it: keep the database as it is, and compare it with the heads on chain.",
     )
 

@@ -86,6 +86,16 @@ class ClaimCheck(BaseModel):
     checked_at: datetime | None
 
 
+class SaidAtContract(BaseModel):
+    """What a side said at the contract."""
+
+    event: str = Field(description="DisputeOpened, DisputeAnswered or CopyClaimed.")
+    at: datetime
+    by: str = Field(description="The wallet.")
+    hash: str = Field(description="SHA-256 of the words, as it is on chain.")
+    text: str | None = Field(description="Null where the words are not known here.")
+
+
 class AppealView(BaseModel):
     """An appeal as both sides and the reviewers see it."""
 
@@ -111,6 +121,7 @@ class AppealView(BaseModel):
         default=None, description="Of a claim: what the judge says about the two works."
     )
     attachments: list[AttachmentView]
+    at_contract: list[SaidAtContract]
     history: list[CaseStep]
 
 

@@ -65,7 +65,20 @@ class ActionRequest(Body):
     quorum: int | None = Field(default=None, ge=1, le=64)
     role: str | None = None
     account: str | None = Field(default=None, pattern=ADDRESS)
-    delay_s: int = Field(default=0, ge=0, le=2**32 - 1, description="Of a role that is granted.")
+    delay_s: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**32 - 1,
+        description="Of a role that is granted; if left out seven days of admin and upgrader, two"
+        " of governance and oracle_admin, none of the others, which act at once.",
+    )
+    since_epoch: int | None = Field(
+        default=None,
+        ge=1,
+        lt=2**63,
+        description="Of a revoked signer: reports of the sets since then that need it are void; the"
+        " last one that it was in if left out.",
+    )
     operation: str | None = Field(default=None, pattern=r"^0x[0-9a-fA-F]{64}$")
 
     def wanted(self) -> Wanted:

@@ -4,13 +4,15 @@ Acts of roles with a delay are scheduled, can be seen coming and cancelled, and 
 by whoever scheduled them. Raises: ChainError where something is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
 from oracle.chain.contracts.deploy import faults_tolerated
 from oracle.chain.contracts.payments import ContractCall
+from oracle.chain.contracts.roles import Delays
 from oracle.chain.core.abis import contract
 from oracle.chain.core.report import MediaType
 from oracle.chain.core.wire import address_bytes, hexed
@@ -49,6 +51,16 @@ class Role(IntEnum):
     PAYMASTER = 7
     REGISTRAR = 8
     PLATFORM = 9
+
+
+# How long a role's acts are seen coming unless another time is named: as contracts are deployed.
+# Who has to act at once, or is a service's own key, acts at once.
+SAFE_DELAY_S = {
+    Role.ADMIN: Delays().upgrade_s,
+    Role.UPGRADER: Delays().upgrade_s,
+    Role.GOVERNANCE: Delays().governance_s,
+    Role.ORACLE_ADMIN: Delays().governance_s,
+}
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,7 @@ def read_paused(client: ChainClient) -> dict[str, bool]:
 
 def in_words(client: ChainClient, target: str, data: bytes) -> str:
     """Say what a call does: contract, function and arguments, or its bytes where it is none of
-    ours.
+    ours. A call within a call is said in words too.
     """
     known = {address.lower(): where for where, address in client.deployment.addresses().items()}
     where = known.get(target.lower(), "")
@@ -175,10 +187,20 @@ def in_words(client: ChainClient, target: str, data: bytes) -> str:
         function, args = contract(CONTRACTS[where]).call(data)
     except (KeyError, EndpointInconsistent):
         return f"0x{data.hex()} at {target}"
-    return f"{CONTRACTS[where]}.{function}({', '.join(_said(*one) for one in args.items())})"
+    said = []
+    if {"target", "data"} <= args.keys():
+        said.append(in_words(client, args.pop("target"), args.pop("data")))
+    said += [_said(known, *one) for one in args.items()]
+    return f"{CONTRACTS[where]}.{function}({', '.join(said)})"
 
 
-def _said(name: str, value: Any) -> str:
+def _said(known: Mapping[str, str], name: str, value: Any) -> str:
+    if name == "when":
+        if value == 0:
+            return "at the earliest time"
+        return f"when {datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, str) and value.lower() in known:
+        value = CONTRACTS[known[value.lower()]]
     if name == "mediaType" and value in set(MediaType):
         value = MediaType(value).label
     if name == "roleId" and value in set(Role):

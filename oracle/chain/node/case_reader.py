@@ -36,6 +36,7 @@ EVENTS = {
     ("PostRegistry", "post_registry"): ("PostContested", "PostHeld", "PostReleased", "PostDecided"),
     ("AccountLinks", "account_links"): ("LinkProposed", "LinkVetoed", "AccountLinked"),
     ("RevenueSplitter", "revenue_splitter"): ("RevenueSplit", "ContestedPaid"),
+    ("OracleRegistry", "oracle_registry"): ("SignersChanged",),
     ("AccessManager", "access_manager"): (
         "OperationScheduled",
         "OperationExecuted",

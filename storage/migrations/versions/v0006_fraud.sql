@@ -213,12 +213,15 @@ create index reviews_unreported on reviews (id) where status = 'superseded' and 
 -- Whose affairs a person who decides has a stake in, as that person or an operator says.
 create table reviewer_interests (
     actor text not null,
+    -- The actor's name in the one form of all its spellings: it binds the person, by whatever key.
+    person text not null check (length(person) > 0),
     creator_id bigint not null references creators,
     note text not null check (length(note) between 1 and 2000),
     declared_by text not null,
     declared_at timestamptz not null,
     primary key (actor, creator_id)
 );
+create index reviewer_interests_person on reviewer_interests (person);
 
 -- How many planted near-copies a search of the index found; the plants were taken back at once.
 create table recall_probes (
@@ -227,7 +230,7 @@ create table recall_probes (
     planted int not null check (planted > 0),
     found int not null check (found between 0 and planted)
 );
-create index recall_probes_last on recall_probes (at);
+create index recall_probes_last on recall_probes (media_type, at);
 
 -- References that people doubt: nobody is accused by them meanwhile.
 create table quarantines (

@@ -4,6 +4,8 @@ alter table works add column duration_ms bigint check (duration_ms >= 0);
 create table api_keys (
     id bigint generated always as identity primary key,
     name text not null unique check (length(name) between 1 and 64),
+    -- Who holds it, in the one form of all spellings: several keys may be one person's.
+    person text not null check (length(person) > 0),
     secret_hash bytea not null unique check (octet_length(secret_hash) = 32),
     scopes text[] not null check (scopes <@ array['upload', 'read', 'platform', 'history', 'fraud', 'catalogue', 'govern', 'admin']),
     creator_id bigint references creators,
@@ -11,6 +13,8 @@ create table api_keys (
     created_at timestamptz not null default now(),
     revoked_at timestamptz
 );
+create index api_keys_person on api_keys (person);
+create index api_keys_creator on api_keys (creator_id) where creator_id is not null;
 
 -- A browser's session, of a key, of a creator whom a platform's key signed in, or of the operator's token.
 create table sessions (

@@ -57,18 +57,35 @@ create index shared_sources_appeal on shared_sources (appeal_id) where ended_at 
 create unique index shared_sources_whole on shared_sources (work_id) where ended_at is null and part is null;
 
 -- Of a post, for the public record: what kind it is, and of how large a creator, in bands that name nobody. A category
--- that fewer than five creators use is "other".
-create index works_category on works (category, creator_id) where category is not null;
+-- that is not on this list, or that fewer than five creators use, is "other": what anybody writes enters no record.
+create function known_category(stated text) returns text language sql immutable as $$
+    select case when lower(trim(stated)) = any(array['animals', 'architecture', 'art', 'beauty', 'comedy', 'crafts', 'dance',
+        'education', 'family', 'fashion', 'film', 'finance', 'fitness', 'food', 'games', 'gardening', 'health', 'history',
+        'home', 'landscape', 'lifestyle', 'literature', 'music', 'nature', 'news', 'people', 'photography', 'politics',
+        'religion', 'science', 'society', 'sports', 'technology', 'travel', 'vehicles'])
+        then lower(trim(stated)) else 'other' end
+$$;
+create index works_category on works (lower(trim(category)), creator_id) where category is not null;
 create function record_kind(post bytea) returns jsonb language sql stable as $$
     select jsonb_build_object('media_type', p.media_type,
         'category', case when w.category is null then 'not stated' when (select count(*) from (
-            select distinct creator_id from works o where o.category = w.category limit 5) users) < 5 then 'other'
-            else w.category end,
+            select distinct creator_id from works o where lower(trim(o.category)) = lower(trim(w.category)) limit 5) users) < 5
+            then 'other' else known_category(w.category) end,
         'audience', case when p.audience is null then 'not stated' when p.audience <= 1000 then 'to 1 000'
             when p.audience <= 100000 then '1 000 to 100 000' else 'over 100 000' end,
         'language', coalesce(l.language, 'not stated'))
     from posts p left join works w on w.id = p.work_id left join creator_preferences l on l.creator_id = p.creator_id
     where p.post_id = post
+$$;
+
+-- The same of an account: as large as its largest post says.
+create function record_account_kind(creator bigint) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'audience', (select case when max(audience) is null then 'not stated' when max(audience) <= 1000 then 'to 1 000'
+            when max(audience) <= 100000 then '1 000 to 100 000' else 'over 100 000' end
+            from posts where creator_id = creator),
+        'language', coalesce((select language from creator_preferences where creator_id = creator), 'not stated'))
+    where creator is not null
 $$;
 
 create function record_ruling() returns trigger language plpgsql as $$
@@ -84,7 +101,7 @@ create function record_hold() returns trigger language plpgsql as $$
 begin
     insert into record_queue (step, reason_code, text, facts) values ('hold', new.status, 'A hold changed.',
         jsonb_build_object('hold', new.id, 'round', new.round, 'subject', new.subject, 'status', new.status)
-            || coalesce(record_kind(new.post_id), '{}'));
+            || coalesce(record_kind(new.post_id), record_account_kind(new.creator_id), '{}'));
     return null;
 end $$;
 create trigger holds_are_recorded after update of status on fraud_alerts for each row

@@ -48,15 +48,30 @@ create table wallet_transactions (
     value_wei numeric(78) not null check (value_wei >= 0),
     prepared_by text not null,
     prepared_at timestamptz not null,
-    tx_hash bytea unique check (octet_length(tx_hash) = 32),
+    -- The words whose SHA-256 the call has: of a dispute, an answer or a claim.
+    statement text,
+    statement_hash bytea check (octet_length(statement_hash) = 32),
+    -- Of the AccessManager, with the event that says it was done: whoever sends it, it is found by these.
+    operation_id text,
+    awaits text,
+    -- What was done before is another one of the same id.
+    since_block bigint not null,
+    tx_hash bytea check (octet_length(tx_hash) = 32),
     -- prepared: to be signed; sent: its hash is known; included: in a block; final; reverted: in a final block;
     -- other: that hash is another transaction.
     status text not null default 'prepared'
         check (status in ('prepared', 'sent', 'included', 'final', 'reverted', 'other')),
     block_number bigint,
     updated_at timestamptz not null,
-    check ((tx_hash is null) = (status = 'prepared'))
+    check ((tx_hash is null) = (status = 'prepared')),
+    check ((operation_id is null) = (awaits is null)),
+    check ((statement is null) = (statement_hash is null))
 );
+-- A multisig does several things in one transaction, each once.
+create unique index wallet_transactions_hash on wallet_transactions (tx_hash, sha256(call_data));
+create index wallet_transactions_statement on wallet_transactions (statement_hash) where statement is not null;
+create index wallet_transactions_awaited on wallet_transactions (operation_id)
+    where operation_id is not null and status in ('prepared', 'sent', 'other');
 create index wallet_transactions_sent on wallet_transactions (updated_at) where status in ('sent', 'included');
 
 -- The last whole comparison of ledger and contract.

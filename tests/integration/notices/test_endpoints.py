@@ -12,8 +12,9 @@ from support.photos import photo
 
 from oracle.client import InvalidWebhookSignature, verify_webhook
 from oracle.notices.endpoints import DISABLED_AFTER, EndpointSender, is_given_up
-from storage import api_keys
+from storage import api_keys, health
 from storage.database import Database
+from storage.health import Deliveries
 
 OPERATOR = {"Authorization": "Bearer operator"}
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
@@ -133,6 +134,8 @@ def test_what_failed_is_in_the_log_and_is_sent_again(
     assert (logged["id"], logged["status"], logged["tries"]) == (queued, "pending", 1)
     assert logged["last_error"] == "The server answered with status 500."
     assert sent(sender) == 0, "it rests"
+    with db.transaction() as conn:
+        assert health.platform_deliveries(conn) == Deliveries(1, 0, 1, 0)
     with db.transaction() as conn:  # the server is repaired
         conn.execute("update webhook_endpoints set url = %s", (hooks.url("/whole"),))
         conn.execute("update webhook_endpoints set retry_at = default")

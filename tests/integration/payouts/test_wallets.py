@@ -1,5 +1,6 @@
 """A creator known by name gets at the money; each step is followed to its final block."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,16 @@ def test_with_it_a_verdict_is_disputed_and_a_tip_given(
         "select disputed from post_terms where post_id = %s", quarrel.post
     )
     assert disputed, "the ledger follows"
+    (appeal,) = client.get("/v1/appeals", headers=bob).json()["appeals"]
+    assert appeal["statement"] == "I have the raw file.", "its hash alone is on chain"
+    (said,) = appeal["at_contract"]
+    digest = hashlib.sha256(b"I have the raw file.").hexdigest()
+    assert (said["event"], said["hash"], said["text"]) == (
+        "DisputeOpened",
+        "0x" + digest,
+        "I have the raw file.",
+    )
+    assert said["by"] == hexed(wallet.address)
 
 
 def test_a_signature_that_shows_nothing_links_nothing(
@@ -244,3 +255,135 @@ def test_another_transaction_than_the_prepared_one_is_told_apart(
         secret = api_keys.issue(conn, "anna", ["read"], creator_id=quarrel.anna)
     anna = {"Authorization": f"Bearer {secret}"}
     assert client.get(path, headers=anna).status_code == 403
+
+
+# Calls whom the first word names with the rest: as a multisig does once enough have signed.
+FORWARD = "0x6020360380602060003760006000826000346000355af115601c57005b60006000fd"
+MULTISIG = b"\xad" * 20
+
+
+def through(quarrel: ChainQuarrel, view: dict[str, Any]) -> str:
+    """Have the multisig do it, by a transaction of somebody else's. Returns: its hash."""
+    inner = bytes.fromhex(view["to"][2:]).rjust(32, b"\0") + bytes.fromhex(view["data"][2:])
+    receipt = transact(quarrel.town.client, quarrel.town.fan, MULTISIG, inner)
+    return hexed(receipt.tx_hash)
+
+
+def act(client: TestClient, **wanted: Any) -> dict[str, Any]:
+    answer = client.post("/v1/oversight/transactions", json=wanted, headers=ADMIN)
+    assert answer.status_code == 201, answer.text
+    view: dict[str, Any] = answer.json()
+    assert view["status"] == "prepared"
+    return view
+
+
+def stands(client: TestClient, view: dict[str, Any]) -> str:
+    found = client.get(f"/v1/transactions/{view['id']}", headers=ADMIN).json()
+    return str(found["status"])
+
+
+def operation(client: TestClient, name: str) -> str:
+    """The one that waits and does this."""
+    listed = client.get("/v1/oversight", headers=ADMIN).json()["operations"]
+    (found,) = [one["id"] for one in listed if name in one["does"] and one["ended_at"] is None]
+    return str(found)
+
+
+def test_what_a_multisig_does_is_followed_by_the_operation(
+    quarrel: ChainQuarrel, client: TestClient
+) -> None:
+    town, governor = quarrel.town, hexed(quarrel.town.governor.address)
+    town.anvil.call("anvil_setCode", hexed(MULTISIG), FORWARD)
+    # The role comes to it with the delay that the others have, though nobody named one.
+    granted = act(client, action="grant_role", role="governance", account=hexed(MULTISIG))
+    assert granted["from"] == governor
+    transact(
+        town.client,
+        town.governor,
+        bytes.fromhex(granted["to"][2:]),
+        bytes.fromhex(granted["data"][2:]),
+    )
+    quarrel.drive(1)
+    assert stands(client, granted) == "final", "nobody said by which hash"
+    early = client.post(
+        "/v1/oversight/transactions",
+        json={"action": "execute", "operation": operation(client, "grantRole")},
+        headers=ADMIN,
+    )
+    assert early.json()["code"] == "not_ready"
+    town.wait(7 * DAY_S + 60)
+    done = act(client, action="execute", operation=operation(client, "grantRole"))
+    tx = send(quarrel, town.governor, done)
+    client.post(f"/v1/transactions/{done['id']}/sent", json={"tx_hash": tx}, headers=ADMIN)
+    quarrel.drive(1)
+    assert stands(client, done) == "final"
+    holders = client.get("/v1/oversight", headers=ADMIN).json()["holders"]
+    assert [one["delay_s"] for one in holders if one["account"] == hexed(MULTISIG)] == [2 * DAY_S]
+
+    wish = {"action": "threshold", "media_type": "image", "threshold_bps": 9_100}
+    again = {**wish, "wallet": hexed(MULTISIG)}
+    announced, twice = act(client, **again), act(client, **again)
+    words = client.get(
+        f"/transactions/{announced['id']}", headers=ADMIN | {"Accept": "text/html"}
+    ).text
+    assert "schedule(PolicyRegistry.setThreshold(mediaType image, thresholdBps 9100)" in words
+    through(quarrel, announced)
+    quarrel.drive(1)
+    assert stands(client, announced) == "final"
+    assert stands(client, twice) == "prepared", "it was done once"
+    # Somebody else's transaction of the same kind is none of it.
+    other = act(client, **wish | {"threshold_bps": 9_200}, wallet=governor)
+    client.post(f"/v1/transactions/{announced['id']}/sent", json={"tx_hash": tx}, headers=ADMIN)
+    town.wait(2 * DAY_S + 60)
+    executed = act(client, action="execute", operation=operation(client, "thresholdBps 9100"))
+    assert executed["from"] == hexed(MULTISIG)
+    path = f"/v1/transactions/{executed['id']}/sent"
+    wrong = send(quarrel, town.governor, other)
+    client.post(path, json={"tx_hash": wrong}, headers=ADMIN)
+    quarrel.drive(1)
+    assert stands(client, executed) == "other", "it was said by the wrong hash"
+    client.post(path, json={"tx_hash": through(quarrel, executed)}, headers=ADMIN)
+    quarrel.drive(1)
+    assert stands(client, executed) == "final"
+    version = town.client.read("PolicyRegistry", town.client.deployment.policy, "thresholdOf", 1)
+    assert int(version) == 9_100
+
+
+def test_a_signer_of_an_earlier_set_is_revoked_and_an_unsafe_quorum_is_refused(
+    quarrel: ChainQuarrel, client: TestClient
+) -> None:
+    town = quarrel.town
+    old, new = town.oracle.address, [bytes([number]) * 20 for number in (1, 2, 3)]
+    named = [hexed(signer) for signer in new]
+    for signers, quorum in ((named, 1), (named, 4), ([], 1)):
+        refused = client.post(
+            "/v1/oversight/transactions",
+            json={"action": "set_signers", "signers": signers, "quorum": quorum},
+            headers=ADMIN,
+        )
+        assert (refused.status_code, refused.json()["code"]) == (422, "unsafe_quorum")
+    changed = act(client, action="set_signers", signers=named, quorum=2)
+    send(quarrel, town.governor, changed)
+    quarrel.drive(1)
+    town.wait(2 * DAY_S + 60)
+    send(
+        quarrel,
+        town.governor,
+        act(client, action="execute", operation=operation(client, "setSigners")),
+    )
+    quarrel.drive(1)
+    oversight = client.get("/v1/oversight", headers=ADMIN).json()
+    assert (oversight["signers"], oversight["epoch"]) == (named, 2)
+    revoked = act(client, action="revoke_signer", signer=hexed(old))
+    send(quarrel, town.governor, revoked)
+    registry = town.client.deployment.oracle_registry
+    voided = [
+        town.client.read("OracleRegistry", registry, "isRevokedEpoch", epoch) for epoch in (1, 2)
+    ]
+    assert voided == [True, False]
+    stranger = client.post(
+        "/v1/oversight/transactions",
+        json={"action": "revoke_signer", "signer": hexed(b"\x99" * 20)},
+        headers=ADMIN,
+    )
+    assert (stranger.status_code, stranger.json()["code"]) == (422, "field_needed")

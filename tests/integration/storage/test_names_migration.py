@@ -80,8 +80,8 @@ def test_two_spellings_become_one_creator(before: str) -> None:
                 (row[0], line, ids[who], bucket, entry, post, amount),
             )
         conn.execute(
-            "insert into api_keys (name, secret_hash, scopes, creator_id, per_minute) values"
-            " ('phone', %s, '{upload}', %s, 10)",
+            "insert into api_keys (name, person, secret_hash, scopes, creator_id, per_minute)"
+            " values ('phone', 'phone', %s, '{upload}', %s, 10)",
             (bytes(32), ids["alice"]),
         )
 

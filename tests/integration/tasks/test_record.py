@@ -11,15 +11,18 @@ from support.photos import edited, photo
 from support.town import Town
 
 from oracle import app as app_module
+from oracle.api.record_cache import WHOLE_EVERY, RecordCache
 from oracle.chain.contracts import payments as contracts
 from oracle.chain.contracts.anchor import anchor, read_anchor
 from oracle.chain.core.wire import hexed
+from oracle.rules.figures import COUNTED, figures
 from oracle.settings import Settings
 from oracle.tasks import record
 from storage import api_keys
 from storage.chain import calls
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.fraud import audit_log, public_record
+from storage.works import creators
 
 Post = Callable[..., dict[str, Any]]
 OPERATOR = {"Authorization": "Bearer operator"}
@@ -162,3 +165,80 @@ def test_names_stand_beside_the_evidence_and_go_with_the_work(
     later = client.get(copy["links"]["self"]).json()
     assert "my holiday.jpg" not in json.dumps(later)
     assert later["evidence_hash"] == copy["evidence_hash"]
+
+
+def hold(conn: Connection, number: int, status: str) -> None:
+    """A step of the record about a hold of an account."""
+    audit_log.append(
+        conn,
+        at=datetime.now(UTC),
+        actor="oracle",
+        step="hold",
+        reason_code=status,
+        text="A hold changed.",
+        facts={"hold": number, "round": 1, "subject": "creator", "status": status},
+    )
+
+
+def tamper(db: Database, seq: int) -> None:
+    with db.transaction() as conn:
+        conn.execute("alter table fraud_audit disable trigger user")
+        conn.execute("update fraud_audit set text = 'Nothing.' where seq = %s", (seq,))
+        conn.execute("alter table fraud_audit enable trigger user")
+
+
+def test_figures_and_check_go_on_from_the_head_and_the_whole_is_read_again(db: Database) -> None:
+    record.append_due(db)
+    kept, now = RecordCache(), datetime.now(UTC)
+    for number, status in enumerate(("notified", "reversed", "notified"), start=1):
+        with db.transaction() as conn:
+            hold(conn, 1 + number // 3, status)
+            seq, digest = audit_log.head(conn)
+            steps = (
+                (at, step, json.loads(body)["facts"])
+                for at, step, body in public_record.bodies(conn, COUNTED, 0, seq)
+            )
+            assert kept.figures(conn) == figures(steps)
+            assert kept.figures(conn) is kept.figures(conn), "nothing is counted twice"
+            checked = kept.check(conn, now)
+            assert (checked.broken, checked.head) == (None, (seq, digest))
+    with db.transaction() as conn:
+        assert kept.figures(conn).groups["subject"]["creator"].held == 2
+    tamper(db, 1)
+    with db.transaction() as conn:
+        assert kept.check(conn, now).broken is None, "only what is new was read"
+        assert kept.check(conn, now + WHOLE_EVERY).broken == 1
+        assert kept.check(conn, now + WHOLE_EVERY).broken == 1, "it is not forgotten"
+
+
+def test_of_another_record_nothing_is_remembered(db: Database) -> None:
+    kept, now = RecordCache(), datetime.now(UTC)
+    with db.transaction() as conn:
+        hold(conn, 1, "notified")
+        assert kept.figures(conn).groups["subject"]["creator"].held == 1
+        assert kept.check(conn, now).broken is None
+        conn.rollback()  # as a restored backup
+    with db.transaction() as conn:
+        assert kept.figures(conn).groups["subject"] == {}
+        assert kept.check(conn, now).broken is None
+
+
+def test_a_category_that_is_not_on_the_list_is_another(db: Database) -> None:
+    with db.transaction() as conn:
+        for number in range(10):
+            name, category = f"c{number // 2}", (" Music", "My ex, Eve Smith")[number % 2]
+            creator = creators.ensure_creator(conn, name, name.encode().ljust(20), False)
+            conn.execute(
+                "insert into works (id, registration, post_id, media_type, sha256, mime,"
+                " size_bytes, blob_key, published_at, creator_id, category) values"
+                " (gen_random_uuid(), %(number)s, %(digest)s, 'image', %(digest)s, 'image/png', 1,"
+                " 'x', now(), %(creator)s, %(category)s)",
+                {
+                    "number": 100 + number,
+                    "digest": bytes([number]) * 32,
+                    "creator": creator.id,
+                    "category": category,
+                },
+            )
+        kinds = conn.execute("select record_kind(post_id)->>'category' from posts").fetchall()
+    assert sorted(kind for (kind,) in kinds) == ["music"] * 5 + ["other"] * 5

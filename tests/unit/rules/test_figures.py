@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from oracle.rules.figures import figures
+from oracle.rules.figures import Tally, figures
 
 KIND = {"media_type": "image", "category": "cats", "audience": "to 1 000", "language": "de"}
 
@@ -16,7 +16,7 @@ def ruling(post: str, verdict: str) -> tuple[str, dict[str, Any]]:
 
 
 def hold(number: int, status: str) -> tuple[str, dict[str, Any]]:
-    return "hold", {"hold": number, "round": 1, "status": status, **KIND}
+    return "hold", {"hold": number, "round": 1, "status": status, "subject": "post", **KIND}
 
 
 def counted(*steps: tuple[str, dict[str, Any]]) -> dict[str, Any]:
@@ -70,3 +70,31 @@ def test_a_hold_counts_once_by_how_it_ended() -> None:
         assert found["groups"][by] == {
             name: {"held": 4, "confirmed": 1, "wrong": 1, "undecided": 1, "grades": {"A": 1}}
         }
+    assert found["groups"]["subject"] == {
+        "post": {"held": 4, "confirmed": 1, "wrong": 1, "undecided": 1, "grades": {}}
+    }
+
+
+def test_a_hold_of_an_account_counts_as_that_and_by_what_is_known_of_it() -> None:
+    of = {"hold": 5, "round": 1, "subject": "creator", "audience": "to 1 000", "language": "de"}
+    found = counted(("hold", {**of, "status": "notified"}), ("hold", {**of, "status": "reversed"}))
+    wrong = {"held": 1, "confirmed": 0, "wrong": 1, "undecided": 0, "grades": {}}
+    assert found["groups"] == {
+        "subject": {"creator": wrong},
+        "category": {},
+        "audience": {"to 1 000": wrong},
+        "language": {"de": wrong},
+    }
+
+
+def test_steps_that_are_counted_one_by_one_come_to_the_same() -> None:
+    steps = [
+        (1, *decision("a", "derivative")),
+        (2, *hold(1, "upheld")),
+        (3, *ruling("a", "original")),
+        (4, *hold(1, "expired")),
+    ]
+    tally = Tally()
+    for number, step in enumerate(steps, start=1):
+        tally.add(*step)
+        assert tally.figures() == figures(steps[:number])

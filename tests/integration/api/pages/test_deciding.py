@@ -1,8 +1,9 @@
 """The pages of those who decide, in a browser, on a real chain: each flow ends in a final block."""
 
-import io
+import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from eth_account import Account as EthAccount
@@ -247,6 +248,11 @@ def test_the_queue_is_paged_in_one_order_and_for_reviewers_alone(
         mine = house.get("/v1/queue", bearer(site, who), kind="alert")["cases"]
         (one,) = [each for each in mine if each["creator"] == "carol"]
         assert (one["why_not_you"] or "")[:3] == why
+    # Who is a creator learns of no other creator's cases.
+    assert house.get("/v1/sides/Carol", bearer(site, "carol"))["creator"] == "carol"
+    other = house.http.get("/v1/sides/bob", headers=bearer(site, "carol"))
+    assert (other.status_code, other.json()["code"]) == (403, "not_allowed")
+    assert house.get("/v1/sides/bob", bearer(site, "maria"))["creator"] == "bob"
     for path in ("/v1/queue", "/queue", "/v1/sides/bob", "/v1/interests"):
         assert house.http.get(path, headers=bearer(site, "bob")).status_code == 403
         assert house.http.get(path).status_code == 401
@@ -345,6 +351,18 @@ def test_creators_link_wallets_and_move_their_money(
         aside(house.go_on, 2)
         expect(alice.get_by_role("heading", level=1)).to_contain_text("Done", timeout=20_000)
     assert payments.read_dispute(client, number).answered
+    # On chain are two hashes; both sides and who decides read the words.
+    aside(house.go_on, 2)
+    (appeal,) = [
+        one
+        for one in house.get("/v1/appeals", bearer(site, "bob"))["appeals"]
+        if one["analysis_id"] == house.posts["temple copy"]["analysis_id"]
+    ]
+    assert (appeal["statement"], appeal["other_view"]) == ("I have the raw file.", "It is mine.")
+    for who in ("bob", "alice", "maria"):
+        seen = house.http.get(f"/appeals/{appeal['id']}", headers=bearer(site, who)).text
+        assert "I have the raw file." in seen and "It is mine." in seen
+    assert house.http.get(f"/appeals/{appeal['id']}", headers=bearer(site, "carol")).is_error
 
 
 def test_governance_proposes_a_threshold_after_seeing_what_it_would_change(
@@ -376,7 +394,9 @@ def test_governance_proposes_a_threshold_after_seeing_what_it_would_change(
     nothing = house.do("/v1/policy/dry-run", bearer(site, "gov"), threshold_bps={"image": 9_500})
     assert (nothing["changed"], nothing["moved"], nothing["money_minor"]) == (0, 0, 0)
     page.get_by_role("button", name="Write the proposal, for the wallet to sign").click()
-    expect(page.get_by_role("main")).to_contain_text("schedule(")
+    expect(page.get_by_role("main")).to_contain_text(
+        "schedule(PolicyRegistry.setThreshold(mediaType image, thresholdBps 9999), at the earliest"
+    )
     sign_and_follow(house, page)
     page.goto(f"{site.url}/policies")
     waiting = page.get_by_role("listitem").filter(has_text="setThreshold(mediaType image")
@@ -393,6 +413,9 @@ def test_governance_proposes_a_threshold_after_seeing_what_it_would_change(
     house.wait(days=2, minutes=1)
     page.reload()
     page.get_by_role("button", name="Carry it out").click()
+    expect(page.get_by_role("main")).to_contain_text(
+        "AccessManager.execute(PolicyRegistry.setThreshold(mediaType image, thresholdBps 9999))"
+    )
     sign_and_follow(house, page)
     aside(house.go_on, 2)
     page.goto(f"{site.url}/policies")
@@ -424,30 +447,78 @@ def test_an_operator_sees_whether_the_oracle_can_be_trusted(
     expect(page.get_by_role("row").filter(has_text="Recall probe")).to_contain_text("not run yet")
     page.get_by_role("button", name="Probe the index now").click(no_wait_after=True)
     probed = page.get_by_role("row").filter(has_text="Recall probe")
-    expect(probed).to_contain_text("8 of 8 planted near-copies found", timeout=120_000)
+    expect(probed).to_contain_text("image: 8 of 8 planted near-copies found", timeout=120_000)
+    expect(probed).to_contain_text("audio: 4 of 4 planted near-copies found")
+    expect(probed).to_contain_text("video: 2 of 2 planted near-copies found")
     # Nobody's work ever meets a plant: none of them was ever there.
     assert house.platform.rows("select count(*) from works") == works
-    file = io.BytesIO()
-    recall_probe.draw(0).save(file, "PNG")
-    checked = house.http.post(
-        "/v1/check", files={"file": ("plant.png", file.getvalue())}, headers=bearer(site, "bob")
-    ).json()
-    assert checked["verdict"] == "original" and checked["reason"] == "no_match"
+    for make, name in ((recall_probe.picture, "plant.png"), (recall_probe.sound, "plant.wav")):
+        checked = house.http.post(
+            "/v1/check", files={"file": (name, make(0)[0])}, headers=bearer(site, "bob")
+        ).json()
+        assert checked["verdict"] == "original" and checked["reason"] == "no_match"
     look_over(page, "status")
     fine = {item["name"]: item for item in house.get("/api/status")}
     assert fine["Public record"]["ok"] and fine["Ledger and contract"]["ok"]
     with house.db.transaction() as conn:
-        conn.execute("update recall_probes set found = 3")
+        conn.execute("update recall_probes set found = planted / 2")
         operator_alerts.report(conn, "reconciliation", "post 1", "They differ.", house.now)
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_contain_text("need you")
     for name in ("Recall probe", "Ledger and contract"):
         expect(page.get_by_role("row").filter(has_text=name)).to_contain_text("What to do:")
-    with house.db.transaction() as conn:
-        operator_alerts.end(conn, "reconciliation", "post 1", house.now)
+    page.goto(f"{site.url}/stuck_payments")
+    page.get_by_text("Note what was done (post 1)").click()
+    page.get_by_label("What was done, and where it can be found").fill("Booked by hand, ticket 7.")
+    look_over(page, "matters")
+    page.get_by_role("button", name="It is done").click()
+    expect(page.get_by_text("post 1")).to_have_count(0)
+    ((by, note),) = house.platform.rows(
+        "select resolved_by, note from operator_alerts where subject = 'post 1'"
+    )
+    assert (by, note) == ("operator", "Booked by hand, ticket 7.")
     for who in ("bob", "maria"):
         for path in ("/status", "/api/status"):
             assert house.http.get(path, headers=bearer(site, who)).status_code == 403
+        form = {"note": "It was nothing at all."}
+        path = "/stuck_payments/matters/1/resolve"
+        assert house.http.post(path, data=form, headers=bearer(site, who)).status_code == 403
+
+
+def test_the_rules_of_grades_and_detectors_change_after_a_dry_run(
+    house: Courthouse, site: Site, page: Page
+) -> None:
+    site.keys["rules"] = house.platform.key("rules", ["read", "govern"])
+    site.sign_in(page, "rules")
+    later = (house.now + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    for kind in ("grades", "detectors"):
+        page.goto(f"{site.url}/rules/{kind}")
+        look_over(page, f"rules of {kind}")
+        written = page.get_by_label("The rules").input_value()
+        page.get_by_label("The rules").fill("{}}")
+        page.get_by_role("button", name=re.compile("^See what they would")).click()
+        expect(page.get_by_role("main")).to_contain_text("Nothing was changed.")
+        page.goto(f"{site.url}/rules/{kind}")
+        page.get_by_role("button", name=re.compile("^See what they would")).click()
+        result = page.get_by_role("region", name="Dry run")
+        expect(result).to_be_visible()
+        look_over(page, f"dry run of {kind}")
+        result.get_by_label("In force from (UTC)").fill(later)
+        result.get_by_label("Why; people read it").fill("Agreed on in May.")
+        result.get_by_role("button", name="Put them in force from then on").click()
+        expect(page).to_have_url(f"{site.url}/rules/{kind}")
+        assert json.loads(page.get_by_label("The rules").input_value()) == json.loads(written)
+    notes = house.platform.rows(
+        "select note from grading_policies union all select note from fraud_thresholds"
+    )
+    assert [note for (note,) in notes].count("Agreed on in May.") == 2
+    form = {"document": "{}", "note": "Agreed on in May.", "effective_from": later}
+    for path in ("/rules/grades", "/rules/grades/dry-run", "/rules/detectors"):
+        for who in ("bob", "maria"):
+            answer = house.http.post(path, data=form, headers=bearer(site, who))
+            assert answer.status_code == 403, (who, path)
+    for who in ("bob", "maria"):
+        assert house.http.get("/rules/grades", headers=bearer(site, who)).status_code == 403
 
 
 def test_anybody_recomputes_how_often_it_was_wrong(
