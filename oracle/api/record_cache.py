@@ -36,14 +36,18 @@ class RecordCache:
 
     def __init__(self) -> None:
         self._counting, self._checking = threading.Lock(), threading.Lock()
-        self._tally, self._figures, self._counted = Tally(), Figures(), START
+        self._start()
         self._checked: Checked | None = None
+
+    def _start(self) -> None:
+        self._tally, self._counted = Tally(), START
+        self._figures = self._tally.figures()
 
     def figures(self, conn: Connection) -> Figures:
         """Return the figures of all that is in the record now."""
         with self._counting:
             if not audit_log.has(conn, self._counted):  # another record than the one counted
-                self._tally, self._figures, self._counted = Tally(), Figures(), START
+                self._start()
             head = audit_log.head(conn)
             if head != self._counted:
                 for step in _public(conn, self._counted[0], head[0]):

@@ -14,7 +14,7 @@ from storage.works.works import Work
 
 T = TypeVar("T")
 
-LAST = 2**31 - 1  # the largest number that the index of sounds takes
+LAST = 2**31 - 2  # the largest number that a search of sounds still finds
 
 
 @dataclass(frozen=True)

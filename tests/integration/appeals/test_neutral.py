@@ -115,8 +115,8 @@ def _work(conn: Connection, creator_id: int, number: int) -> object:
     work = uuid4()
     conn.execute(
         "insert into works (id, registration, post_id, media_type, sha256, mime, size_bytes,"
-        " blob_key, published_at, creator_id) values (%(id)s, %(number)s, %(digest)s, 'image',"
-        " %(digest)s, 'image/png', 1, 'x', now(), %(creator)s)",
+        " blob_key, registered_at, published_at, creator_id) values (%(id)s, %(number)s,"
+        " %(digest)s, 'image', %(digest)s, 'image/png', 1, 'x', now(), now(), %(creator)s)",
         {"id": work, "number": 100 + number, "digest": bytes([number]) * 32, "creator": creator_id},
     )
     return work

@@ -230,9 +230,9 @@ def test_a_category_that_is_not_on_the_list_is_another(db: Database) -> None:
             creator = creators.ensure_creator(conn, name, name.encode().ljust(20), False)
             conn.execute(
                 "insert into works (id, registration, post_id, media_type, sha256, mime,"
-                " size_bytes, blob_key, published_at, creator_id, category) values"
+                " size_bytes, blob_key, registered_at, published_at, creator_id, category) values"
                 " (gen_random_uuid(), %(number)s, %(digest)s, 'image', %(digest)s, 'image/png', 1,"
-                " 'x', now(), %(creator)s, %(category)s)",
+                " 'x', now(), now(), %(creator)s, %(category)s)",
                 {
                     "number": 100 + number,
                     "digest": bytes([number]) * 32,

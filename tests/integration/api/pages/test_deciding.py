@@ -488,8 +488,10 @@ def test_an_operator_sees_whether_the_oracle_can_be_trusted(
 def test_the_rules_of_grades_and_detectors_change_after_a_dry_run(
     house: Courthouse, site: Site, page: Page
 ) -> None:
-    site.keys["rules"] = house.platform.key("rules", ["read", "govern"])
-    site.sign_in(page, "rules")
+    site.keys["graders"] = house.platform.key("graders", ["read", "govern"])
+    with house.db.transaction() as conn:  # these grades were made by hand
+        conn.execute("""update grades set facts = '{"qualified": {}}'""")
+    site.sign_in(page, "graders")
     later = (house.now + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
     for kind in ("grades", "detectors"):
         page.goto(f"{site.url}/rules/{kind}")
@@ -509,7 +511,7 @@ def test_the_rules_of_grades_and_detectors_change_after_a_dry_run(
         expect(page).to_have_url(f"{site.url}/rules/{kind}")
         assert json.loads(page.get_by_label("The rules").input_value()) == json.loads(written)
     notes = house.platform.rows(
-        "select note from grading_policies union all select note from fraud_thresholds"
+        "select note from grade_policies union all select note from fraud_thresholds"
     )
     assert [note for (note,) in notes].count("Agreed on in May.") == 2
     form = {"document": "{}", "note": "Agreed on in May.", "effective_from": later}
