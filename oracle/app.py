@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
-from oracle import currency, temporary, traces, wiring
+from oracle import currency, logs, temporary, traces, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.conventions import EXPOSED, Conventions
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     wiring.check_exposure(settings)
     currency.use(settings.pay.currency)
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     traces.configure("api")
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from oracle import metrics
+from oracle import logs, metrics
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.payments import fund_vault
 from oracle.chain.contracts.roles import Officers
@@ -24,7 +24,7 @@ from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import PROCESSES, ChildSpec, Supervisor, write_down
-from oracle.wiring import SCHEDULER_ROLES, check_exposure, configure_logging, open_migrated
+from oracle.wiring import SCHEDULER_ROLES, check_exposure, open_migrated
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -49,7 +49,7 @@ def run_until_stopped(settings: Settings) -> int:
     Raises: ConfigurationError, StorageError, ChainError when the start fails; nothing is left
         running then.
     """
-    configure_logging(settings)
+    logs.configure(settings)
     check_exposure(settings)
     data_dir = settings.data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)

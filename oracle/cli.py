@@ -28,7 +28,7 @@ from rich.progress import (
 
 from embeddings.image.clip_weights import ClipWeights
 from embeddings.sniff import MEDIA_TYPES
-from oracle import temporary, traces, wiring
+from oracle import logs, temporary, traces, wiring
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.cli_officers import admin, policy
 from oracle.errors import MediaTypeNotSupported, OracleError
@@ -137,7 +137,7 @@ def worker(
     if unknown := set(chosen) - set(MEDIA_TYPES):
         raise typer.BadParameter(f"{', '.join(unknown)}: use {', '.join(MEDIA_TYPES)}.")
     settings = Settings()
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     traces.configure("worker")
     temporary.sweep()
     db = wiring.open_database(
@@ -179,7 +179,7 @@ def worker(
 def scheduler(probe: Probe = None) -> None:
     """Run the scheduler: grades, payments, fraud alerts, notices and freezes, as they fall due."""
     settings = Settings()
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     traces.configure("scheduler")
     db, stop = wiring.open_database(settings), _stopped_by_signals()
     work = wiring.make_scheduler(settings, db)
@@ -191,7 +191,7 @@ def scheduler(probe: Probe = None) -> None:
 def node(probe: Probe = None) -> None:
     """Run the chain node, which reads requests and delivers decisions."""
     settings = Settings()
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     traces.configure("node")
     db, stop = wiring.open_database(settings), _stopped_by_signals()
     work = wiring.make_node(settings, db)
@@ -260,7 +260,7 @@ def match(
     from oracle.originality import folder_match
 
     settings = Settings()
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     with folder_match.scratch_database() as db, _progress() as progress:
         matcher = wiring.make_folder_matcher(settings, db)
         skipped = matcher.add_references(references, progress)
@@ -298,7 +298,7 @@ def index(
     from storage import jobs
 
     settings = Settings()
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     with running_database(settings) as db, _progress() as progress:
         backfill = Backfill(
             db,
@@ -389,7 +389,7 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
     from oracle.bringup import running_database
 
     settings = Settings()
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     with running_database(settings) as db:
         matcher = wiring.make_folder_matcher(settings, db)
         for file in files:
@@ -916,7 +916,7 @@ def _pull_in_background(settings: Settings, weights: ClipWeights) -> None:
     from oracle.tasks.likeness import fetch_until_here
 
     os.nice(NICE)
-    wiring.configure_logging(settings)
+    logs.configure(settings)
     resolved = fetch_until_here(lambda progress: pull_clip(weights, progress=progress))
     if resolved is not None:
         with running_database(settings) as db:

@@ -7,20 +7,17 @@ tens of megabytes that the others need not have.
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
-from asgi_correlation_id import correlation_id
 
 from embeddings.image.clip_weights import ClipWeights, stamp_of
 from oracle.errors import ConfigurationError
@@ -116,35 +113,6 @@ class People:
     officers: Mapping[str, str] = field(default_factory=dict)
     treasuries: tuple[str, str] | None = None
     one_key: bool = False  # may hold roles that check each other; on a development chain only
-
-
-def configure_logging(settings: Settings) -> None:
-    """Structured events on standard error: text for people, JSON for collectors."""
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if settings.log_json
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            add_request_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
-def add_request_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Name the request that an event belongs to; only the API has any."""
-    if (request_id := correlation_id.get()) is not None:
-        event["request_id"] = request_id
-    return event
 
 
 def check_exposure(settings: Settings) -> None:

@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from support.blobs import content_files
 from support.photos import PHOTOS, edited, photo
 
+from oracle.logs import add_request_id
 from oracle.settings import Settings
-from oracle.wiring import add_request_id
 from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]
