@@ -9,11 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 from asgi_correlation_id import correlation_id
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, SecretStr
 
 from oracle.settings import Settings
+from storage.database import password_of
 
 # Shorter ones would take words out of every line, and protect nothing.
 MIN_SECRET = 6
@@ -69,7 +68,7 @@ def hiding(secrets: set[str]) -> Callable[[Any, str, Any], str]:
 
 def secrets_of(settings: Settings) -> set[str]:
     """The secrets of the settings, in every form in which a line may hold them."""
-    found = {*_secret_values(settings), *_password_of(settings.database_url)}
+    found = {*_secret_values(settings), *_passwords_of(settings.database_url or "")}
     for url in (settings.chain_rpc_url or "").split(","):
         found |= set(_secrets_in_url(url.strip()))
     hex_forms = {form for secret in found for form in _as_hex(secret)}
@@ -87,15 +86,9 @@ def _secret_values(model: BaseModel) -> Iterator[str]:
             yield from _secret_values(value)
 
 
-def _password_of(database_url: str | None) -> Iterator[str]:
-    try:
-        password = conninfo_to_dict(database_url or "").get("password")
-    except ProgrammingError:  # whoever connects says that it is wrong
-        return
-    if password:
-        yield str(password)
-        if parts := urlsplit(str(database_url)).password:
-            yield parts
+def _passwords_of(database_url: str) -> Iterator[str]:
+    """Its password, as it is and as the URL has it."""
+    yield from filter(None, (password_of(database_url), urlsplit(database_url).password))
 
 
 def _secrets_in_url(url: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 from pgvector.psycopg import register_vector
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -90,6 +91,15 @@ def one_connection(dsn: str) -> Iterator[Connection]:
             yield conn
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
+
+
+def password_of(dsn: str) -> str | None:
+    """The password in a DSN; None where there is none, or that is no DSN."""
+    try:
+        password = conninfo_to_dict(dsn).get("password")
+    except psycopg.ProgrammingError:  # whoever connects says that it is wrong
+        return None
+    return str(password) if password else None
 
 
 def _connect(dsn: str) -> Connection:
