@@ -17,6 +17,7 @@ from oracle.settings import Settings
 
 if TYPE_CHECKING:
     from oracle.chain.rpc.client import ChainClient
+    from storage.ledger.wallets import WalletTransaction
 
 policy = typer.Typer(help="Thresholds and terms, as governance sets them.", no_args_is_help=True)
 admin = typer.Typer(help="Pauses, signers and roles.", no_args_is_help=True)
@@ -232,16 +233,29 @@ def _do(key_file: Path | None, wallet: str | None, **wanted: Any) -> None:
             prepared = actions.prepare(conn, client, wish, actor=ACTOR, now=datetime.now(UTC))
         if signer is None:
             console.print_json(transaction_view(prepared).model_dump_json(by_alias=True))
-            console.print(
-                f"Sign and send it; `oracle wallet sent {prepared.id} HASH` has it followed."
-            )
+            _say(f"Sign and send it; `oracle wallet sent {prepared.id} HASH` has it followed.")
+            _say_next(prepared)
             return
         receipt = transact(client, signer, prepared.to_address, prepared.call_data)
         with db.transaction() as conn:
             wallet_transactions.note_sent(conn, prepared.id, receipt.tx_hash, datetime.now(UTC))
-    console.print(f"Sent as 0x{receipt.tx_hash.hex()}, in block {receipt.block_number}.")
+    _say(f"Sent as 0x{receipt.tx_hash.hex()}, in block {receipt.block_number}.")
     _wait_until_final(client, receipt.block_number)
-    console.print("Its block is final.")
+    _say("Its block is final.")
+    _say_next(prepared)
+
+
+def _say_next(prepared: "WalletTransaction") -> None:
+    if prepared.awaits == "OperationScheduled":
+        _say(
+            f"It announces the operation {prepared.operation_id}. Once its time has come: `oracle"
+            f" policy execute {prepared.operation_id}`."
+        )
+
+
+def _say(text: str) -> None:
+    """What is to be copied stays on one line."""
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 def _wait_until_final(client: "ChainClient", block: int) -> None:

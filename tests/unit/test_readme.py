@@ -1,11 +1,13 @@
 """README and docs say what the code does: every setting, command, route and folder."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from pydantic import BaseModel
 from typer.main import get_command
 
+from oracle.api import pages
 from oracle.api.routes import ROUTERS
 from oracle.cli import app
 from oracle.settings import Settings
@@ -68,6 +70,16 @@ def test_every_route_is_named() -> None:
         for method in route.methods  # type: ignore[attr-defined]
     }
     assert set(re.findall(r"`([A-Z]+ /[^`]*)`", ROUTES)) == served
+
+
+def test_no_path_is_answered_twice() -> None:
+    served = Counter(
+        f"{method} {route.path}"  # type: ignore[attr-defined]
+        for router in (*ROUTERS, *pages.ROUTERS)
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    )
+    assert [each for each, times in served.items() if times > 1] == []
 
 
 def test_every_folder_is_on_the_map() -> None:

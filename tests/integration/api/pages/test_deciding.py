@@ -428,6 +428,8 @@ def test_governance_proposes_a_threshold_after_seeing_what_it_would_change(
     house.town.anvil.mine()
     page.goto(f"{site.url}/oversight")
     look_over(page, "oversight")
+    stop = page.get_by_role("row").filter(has_text="token pool")
+    stop.get_by_label("Wallet, where several may").fill(hexed(house.town.governor.address))
     page.get_by_role("button", name="Stop new business (token pool)").click()
     sign_and_follow(house, page)
     assert house.get("/v1/oversight", bearer(site, "gov"))["paused"]["token_pool"] is True
