@@ -16,7 +16,7 @@ from oracle.appeals.errors import (
     StepNotPossible,
     TooManyClaims,
 )
-from oracle.appeals.neutral import check_neutral
+from oracle.appeals.neutral import Reviewer, check_neutral
 from oracle.appeals.verdicts import ANSWER_WITHIN, ORIGINALITY_WITHIN
 from oracle.jobs import Jobs
 from oracle.notices import templates, wording
@@ -144,8 +144,8 @@ def decide_claim(
     work = works.get_work(conn, analysis.work_id)
     earlier = works.get_work(conn, claim.earlier_work_id)
     check_neutral(conn, actor, work.creator_id, earlier.creator_id)
-    vetoed = stored_rulings.was_vetoed(conn, analysis.post_id, actor)
-    if vetoed or actor == claim.first_decider:
+    before = [claim.first_decider, *stored_rulings.vetoed(conn, analysis.post_id)]
+    if Reviewer(conn, actor).had_a_part(before):
         raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")
     found = _found(conn, claim, analysis, earlier, similarity_bps) if upheld else None
     if not appeals.decide(

@@ -1,5 +1,6 @@
 """Who has a stake in a case does not decide it, by whatever way the decision comes in."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from oracle.appeals.errors import ConflictOfInterest, NotYourCase
@@ -37,6 +38,13 @@ class Reviewer:
     def interests(self) -> list[Interest]:
         """Return what this person declared, by whatever key, or was declared of them."""
         return interests.list_declared(self._conn, self._names)
+
+    def had_a_part(self, actors: Iterable[str | None]) -> bool:
+        """Tell whether one of those who decided before is this person, by whatever key."""
+        known = [actor for actor in actors if actor is not None]
+        return self.actor in known or any(
+            is_person(actor) and canonical(label_of(actor)) in self._names for actor in known
+        )
 
     def why_not(self, *sides: int | None) -> str | None:
         """Say why this person may not decide a case between these creators, None if they may."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from oracle.appeals import rulings
 from oracle.appeals.apart import AGAIN_AFTER, apart, lapse_each
 from oracle.appeals.errors import AccuserCannotDecide, NotYourCase, StepNotPossible, TooLate
-from oracle.appeals.neutral import check_neutral
+from oracle.appeals.neutral import Reviewer, check_neutral
 from oracle.notices.actors import RULES
 from oracle.notices.render import day
 from oracle.originality import reviews as originality_reviews
@@ -47,7 +47,7 @@ def decide(
     if review.status != "open":
         raise StepNotPossible(f"This review has ended: {review.outcome}, by {review.decided_by}.")
     check_neutral(conn, actor, review.creator_id, review.nearest_creator_id)
-    if stored_rulings.was_vetoed(conn, review.post_id, actor):
+    if Reviewer(conn, actor).had_a_part(stored_rulings.vetoed(conn, review.post_id)):
         raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")
     before = analyses.get(conn, review.analysis_id)
     try:

@@ -15,7 +15,7 @@ from oracle.appeals.errors import (
     TooLate,
     UnknownGround,
 )
-from oracle.appeals.neutral import check_neutral
+from oracle.appeals.neutral import Reviewer, check_neutral
 from oracle.notices import wording
 from oracle.notices.actors import CONTRACT, MACHINE, RULES
 from oracle.notices.render import day, money
@@ -314,8 +314,8 @@ def decide_verdict(
     if appeal.other_until and appeal.other_view is None and now < appeal.other_until:
         raise StepNotPossible(f"The other side can still answer until {day(appeal.other_until)}.")
     analysis = analyses.get(conn, appeal.analysis_id)
-    vetoed = stored_rulings.was_vetoed(conn, analysis.post_id, actor)
-    if vetoed or actor == appeal.first_decider:
+    before = [appeal.first_decider, *stored_rulings.vetoed(conn, analysis.post_id)]
+    if Reviewer(conn, actor).had_a_part(before):
         raise AccuserCannotDecide(
             f"{wording.who(actor)} decided this before; somebody else has to decide the appeal."
         )

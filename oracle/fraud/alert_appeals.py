@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from oracle.appeals import notices
 from oracle.appeals.errors import AccuserCannotDecide, AppealExists, NotYourCase, TooLate
+from oracle.appeals.neutral import Reviewer
 from oracle.appeals.verdicts import check_ground
 from oracle.fraud import alerts, lifecycle
 from oracle.fraud.lifecycle import Step
@@ -94,7 +95,7 @@ def resolve_alert(
     Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, MissingFact, NotFound.
     """
     appeal = appeals.find_open_of_alert(conn, alert_id)
-    if appeal is not None and appeal.first_decider == actor:
+    if appeal is not None and Reviewer(conn, actor).had_a_part([appeal.first_decider]):
         raise AccuserCannotDecide(
             f"{wording.who(actor)} decided this before; somebody else has to decide the appeal."
         )

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from oracle.appeals.errors import AccuserCannotDecide, StepNotPossible
-from oracle.appeals.neutral import check_neutral
+from oracle.appeals.neutral import Reviewer, check_neutral
 from oracle.fraud import chain_actions, lifecycle, notices
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
 from oracle.notices.actors import RULES, display_name
@@ -420,7 +420,7 @@ def _get_for_decision(conn: Connection, alert_id: UUID, step: Step, actor: str) 
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     check_neutral(conn, actor, alert.creator_id)
     lifecycle.next_status(alert.status, step)
-    if actor == alert.frozen_by or actor in alert.accusers:
+    if Reviewer(conn, actor).had_a_part([alert.frozen_by, *alert.accusers]):
         raise AccuserCannotDecide(
             f"{display_name(actor)} held this money or asked for it; somebody else has to decide."
         )

@@ -210,10 +210,10 @@ def list_vetoed(conn: Connection, limit: int) -> list[Ruling]:
     return _select(conn, _VETOED, (limit,))
 
 
-def was_vetoed(conn: Connection, post_id: bytes, decided_by: str) -> bool:
-    """Whether what somebody decided about a post was vetoed."""
-    where = "post_id = %s and decided_by = %s and status = 'vetoed' limit 1"
-    return bool(_select(conn, where, (post_id, decided_by)))
+def vetoed(conn: Connection, post_id: bytes) -> list[str | None]:
+    """Return the actors whose decisions about a post were vetoed."""
+    where = "post_id = %s and status = 'vetoed' order by opened_at"
+    return [ruling.decided_by for ruling in _select(conn, where, (post_id,))]
 
 
 def waiting_appeals(conn: Connection, post_id: bytes) -> list[Ruling]:

@@ -132,7 +132,7 @@ def views_of(conn: Connection, caller: Caller, cases: list[QueuedCase]) -> list[
         case_view(
             case,
             HAD_A_PART
-            if reviewer.actor in case.barred
+            if reviewer.had_a_part(case.barred)
             else reviewer.why_not(case.creator_id, case.other_id),
         )
         for case in cases

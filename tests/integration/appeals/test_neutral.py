@@ -7,7 +7,7 @@ import pytest
 
 from oracle.appeals import neutral
 from oracle.appeals.errors import ConflictOfInterest, NotYourCase
-from oracle.appeals.neutral import check_neutral
+from oracle.appeals.neutral import Reviewer, check_neutral
 from storage import api_keys
 from storage.cases import interests
 from storage.database import Connection, Database
@@ -57,6 +57,17 @@ def test_a_declared_stake_binds_all_that_a_person_acts_by(
         assert refuses(conn, "key:third", *sides)
         # What one of the keys may not decide as a side, none of them may.
         assert refuses(conn, "key:olga", zoe)
+
+
+def test_who_decided_before_has_a_part_by_any_key(db: Database) -> None:
+    with db.transaction() as conn:
+        api_keys.issue(conn, "olga", ["fraud"])
+        api_keys.issue(conn, "olga at home", ["fraud"], person="olga")
+        before = ["the oracle's automatic decision", None, "key:olga"]
+        for name in ("key:olga", "key:olga at home", "Olga"):
+            assert Reviewer(conn, name).had_a_part(before), name
+        for name in ("key:maria", "the oracle"):
+            assert not Reviewer(conn, name).had_a_part(before), name
 
 
 def test_a_wallet_that_is_about_to_be_a_creators_is_that_creator(
