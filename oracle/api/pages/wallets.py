@@ -154,6 +154,7 @@ def transaction_page(services: ServicesDep, caller: Reader, transaction_id: UUID
         caller,
         tx=view,
         value=kept.value_wei,
+        statement=kept.statement,
         words=in_words(services.chain(), view.to, bytes(kept.call_data)),
     )
 

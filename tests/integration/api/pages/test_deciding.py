@@ -320,6 +320,7 @@ def test_creators_link_wallets_and_move_their_money(
     page.get_by_label("Your post").fill(copy)
     page.get_by_label("What you say").first.fill("I have the raw file.")
     page.get_by_role("button", name="(open a dispute about your post)").click()
+    expect(page.get_by_role("blockquote")).to_have_text("I have the raw file.")
     sign_and_follow(house, page)
     number = int(
         client.read(
