@@ -16,9 +16,10 @@ from typing_extensions import TypedDict
 from oracle.engagement.agents import program_of
 from oracle.engagement.errors import CreatorsError
 from oracle.engagement.referrers import CONTROLS, MAX_TEXT, Source, plain_referrer, source_of
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.engagement import events as engagement_events
 from storage.engagement.events import Event
+from storage.ledger import posts
 
 MAX_EVENTS = 50_000
 # Clocks differ a little; an event further ahead would count towards tomorrow.
@@ -126,7 +127,7 @@ class MalformedBatch(CreatorsError):
 
 @dataclass(frozen=True)
 class Problem:
-    """Why one event was rejected. `code` is invalid, future or too_old."""
+    """Why one event was rejected. `code` is invalid, future, too_old or not_your_post."""
 
     index: int
     id: str | None
@@ -144,6 +145,7 @@ class Outcome:
     late: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    places: list[int] = field(default_factory=list, repr=False)  # of the valid ones in the batch
 
     def reject(self, problem: Problem) -> None:
         """Count a rejected event; the first MAX_PROBLEMS are listed."""
@@ -152,16 +154,26 @@ class Outcome:
             self.problems.append(problem)
 
 
-def ingest(db: Database, body: bytes, now: datetime, own_domains: tuple[str, ...] = ()) -> Outcome:
+def ingest(
+    db: Database,
+    body: bytes,
+    now: datetime,
+    own_domains: tuple[str, ...] = (),
+    poster: str | None = None,
+) -> Outcome:
     """Store the valid events of a batch, all in one transaction.
 
     Args:
         body: JSON: {"events": [...]}.
+        poster: The platform that reports them; it speaks of no other platform's posts. None: the
+            operator, who speaks of all.
         own_domains: The platform's own, in lower case: who comes from there is no stranger.
     Raises: MalformedBatch, DatabaseUnavailable (nothing was stored then).
     """
     events, outcome = parse(body, now, own_domains)
     with db.transaction() as conn:
+        if poster is not None:
+            events = _without_others(conn, events, outcome, poster)
         outcome.stored = engagement_events.add_events(conn, events)
     outcome.duplicates = len(events) - outcome.stored
     return outcome
@@ -185,7 +197,23 @@ def parse(
             continue
         outcome.late += entry.at < late_before
         accepted.append(_event(entry, own_domains))
+        outcome.places.append(index)
     return accepted, outcome
+
+
+def _without_others(
+    conn: Connection, events: list[Event], outcome: Outcome, poster: str
+) -> list[Event]:
+    """The events but those about posts of another platform, which are rejected."""
+    named = {event.post_id for event in events if event.post_id is not None}
+    others = posts.posted_by_other_platforms(conn, sorted(named), poster)
+    if not others:
+        return events
+    for place, event in zip(outcome.places, events, strict=True):
+        if event.post_id in others:
+            detail = f"Another platform posted 0x{event.post_id.hex()}."
+            outcome.reject(Problem(place, None, "not_your_post", detail))
+    return [event for event in events if event.post_id not in others]
 
 
 def event_uuid(sender_id: str) -> UUID:

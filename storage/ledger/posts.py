@@ -113,6 +113,20 @@ def describe(conn: Connection, post_id: bytes, title: str | None, audience: int 
         raise NotFound(f"There is no post 0x{post_id.hex()}.")
 
 
+def posted_by_other_platforms(
+    conn: Connection, ids: Sequence[bytes], poster: str
+) -> frozenset[bytes]:
+    """Those of the posts that a platform other than this one posted; what creators posted
+    themselves, or a contract asked about, is nobody else's.
+    """
+    rows = conn.execute(
+        "select p.post_id from posts p join works w on w.id = p.work_id where p.post_id = any(%s)"
+        " and w.posted_by <> %s and (w.posted_by like 'platform:%%' or w.posted_by like 'key:%%')",
+        (list(ids), poster),
+    ).fetchall()
+    return frozenset(bytes(row[0]) for row in rows)
+
+
 def date_back(conn: Connection, post_id: bytes, published_at: datetime) -> None:
     """Say that a post came out earlier: of a sample, whose weeks are in the past."""
     conn.execute("update posts set published_at = %s where post_id = %s", (published_at, post_id))

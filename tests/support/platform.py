@@ -103,11 +103,12 @@ class Platform:
         *,
         creator: str | None = None,
         creator_id: int | None = None,
+        namespace: bytes | None = None,
     ) -> str:
         """The secret of a new API key, for a new creator or a known one."""
         number = self.creator(creator) if creator else creator_id
         with self.db.transaction() as conn:
-            return api_keys.issue(conn, name, scopes, creator_id=number)
+            return api_keys.issue(conn, name, scopes, creator_id=number, namespace=namespace)
 
     def grade(self, post_id: bytes, grade: str, *, status: str = "final") -> None:
         """A grade out of thin air, for tests of money alone."""

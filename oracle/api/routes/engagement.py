@@ -45,7 +45,7 @@ class EventProblem(BaseModel):
 
     index: int = Field(description="Its place in the list, from 0.")
     id: str | None
-    code: str = Field(examples=["invalid", "future", "too_old"])
+    code: str = Field(examples=["invalid", "future", "too_old", "not_your_post"])
     detail: str
 
 
@@ -185,7 +185,12 @@ async def add_events(services: ServicesDep, caller: Uploader, request: Request) 
     _platform_only(caller)
     body = await request.body()
     outcome = await run_in_threadpool(
-        events.ingest, services.db, body, datetime.now(UTC), services.settings.engagement.own
+        events.ingest,
+        services.db,
+        body,
+        datetime.now(UTC),
+        services.settings.engagement.own,
+        None if caller.may("admin") else caller.poster,
     )
     return _answer(outcome)
 
@@ -196,6 +201,14 @@ def describe_post(
 ) -> None:
     _platform_only(caller)
     with services.db.transaction() as conn:
+        post = bytes.fromhex(post_id[2:])
+        if not caller.may("admin") and ledger_posts.posted_by_other_platforms(
+            conn, [post], caller.poster
+        ):
+            raise NotAllowed(
+                f"Another platform posted {post_id}, and describes it; nothing was changed. Keys of"
+                " one platform are made with one name space."
+            )
         ledger_posts.describe(conn, bytes.fromhex(post_id[2:]), facts.title, facts.audience)
 
 

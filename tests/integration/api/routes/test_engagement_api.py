@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from support.photos import photo
 from support.platform import Platform
 
 from storage.ledger import ledger
@@ -259,3 +260,40 @@ def test_the_documentation_shows_the_events(client: TestClient) -> None:
 
 def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
+
+
+def test_no_platform_speaks_of_what_another_posted(client: TestClient, platform: Platform) -> None:
+    keys = {
+        name: {"Authorization": f"Bearer {platform.key(name, ['upload'], namespace=space)}"}
+        for name, space in (
+            ("ours", b"o" * 32),
+            ("our events", b"o" * 32),
+            ("theirs", b"t" * 32),
+            ("nobody's", None),
+        )
+    }
+    posted = client.post(
+        "/upload",
+        params={"wait_s": 0},
+        files={"file": photo("cat")},
+        data={"creator": "alice"},
+        headers=keys["ours"],
+    )
+    assert posted.status_code == 202, posted.text
+    work = client.get(posted.json()["links"]["self"], headers=OPERATOR).json()["work"]
+    said = {"events": [an_event(1), an_event(2, post_id=work["post_id"])]}
+    for name in ("theirs", "nobody's"):
+        answer = client.post("/api/engagement", json=said, headers=keys[name]).json()
+        assert (answer["rejected"], answer["problems"][0]["index"]) == ({"not_your_post": 1}, 1)
+        described = client.put(
+            f"/v1/posts/{work['post_id']}", json={"audience": 5}, headers=keys[name]
+        )
+        assert (described.status_code, described.json()["code"]) == (403, "not_allowed")
+    for number, name in enumerate(("ours", "our events")):
+        event = an_event(10 + number, post_id=work["post_id"])
+        answer = client.post("/api/engagement", json={"events": [event]}, headers=keys[name])
+        assert answer.json()["stored"] == 1
+        assert client.put(
+            f"/v1/posts/{work['post_id']}", json={"audience": 5}, headers=keys[name]
+        ).is_success
+    assert send(client, an_event(20, post_id=work["post_id"]))["stored"] == 1, "the operator"
