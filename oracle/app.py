@@ -19,6 +19,7 @@ from oracle import currency, logs, temporary, traces, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.conventions import EXPOSED, Conventions
+from oracle.api.fetching import FetchTurns
 from oracle.api.measured import Measured
 from oracle.api.pages.security import SecurityHeaders
 from oracle.api.probe import Probe
@@ -30,6 +31,7 @@ from oracle.settings import Settings
 
 MODELS_POLL_S = 2.0
 INTAKE_THREADS = 16
+FETCHES_EACH, FETCH_PATIENCE_S = 4, 20.0  # of one poster at a time; for a turn
 METRICS_KEEP_S = 1.0
 SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 log = structlog.get_logger()
@@ -63,7 +65,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         answers, probe, scrape = Answers(db), Probe[Any](), Probe[bytes](METRICS_KEEP_S)
         record = RecordCache()
-        fetching, submitting = CapacityLimiter(INTAKE_THREADS), CapacityLimiter(INTAKE_THREADS)
+        fetching = FetchTurns(INTAKE_THREADS, FETCHES_EACH, FETCH_PATIENCE_S)
+        submitting = CapacityLimiter(INTAKE_THREADS)
 
         judge = wiring.make_judge(settings, db)
 

@@ -97,6 +97,12 @@ class QueueFull(ComeAgain):
     code = "queue_full"
 
 
+class FetchesFull(ComeAgain):
+    """Too many addresses are being fetched; nothing was kept."""
+
+    code = "fetches_full"
+
+
 class QuotaExceeded(ComeAgain):
     """The key has used what it may use today."""
 

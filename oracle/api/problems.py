@@ -35,6 +35,7 @@ STATUS: dict[type[Exception], int] = {
     ProviderUnavailable: 503,
     errors.Busy: 503,
     errors.QueueFull: 503,
+    errors.FetchesFull: 503,
     errors.QuotaExceeded: 429,
     errors.NoSpace: 503,
     errors.NotAllowed: 403,

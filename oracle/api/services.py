@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from oracle.api.answers import Answers
+from oracle.api.fetching import FetchTurns
 from oracle.api.probe import Probe
 from oracle.api.record_cache import RecordCache
 from oracle.chain.rpc.client import ChainClient
@@ -41,7 +42,7 @@ class Services:
     handlers: MediaHandlers
     payout_asset: PayoutAsset
     # Slow files and slow servers take threads of their own, not those of every other route.
-    fetching: CapacityLimiter
+    fetching: FetchTurns
     submitting: CapacityLimiter
     # The door to the chain, to read from. Raises: ConfigurationError where none is set.
     chain: Callable[[], ChainClient]

@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 import time
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -158,7 +159,9 @@ async def add_work(
     post = body.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
-        fetched = await run_sync(services.fetcher.fetch, body.uri, path, limiter=services.fetching)
+        fetched = await services.fetching.run(
+            caller.poster, partial(services.fetcher.fetch, body.uri, path)
+        )
         taken = Upload(
             path=path,
             sha256=fetched.sha256,

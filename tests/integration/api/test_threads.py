@@ -1,5 +1,6 @@
 """Slow servers and slow files take threads of their own; a check has its limit."""
 
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 from support.files import FileServer
 from support.photos import photo
+from support.platform import Platform
 from support.sounds import encoded, tune
 from support.waiting import wait_for
 
@@ -84,3 +86,38 @@ def test_a_check_that_takes_too_long_ends(
         answer = client.post("/v1/check", files={"file": hours})
         assert (answer.status_code, answer.json()["code"]) == (422, "decoder_too_slow")
         assert "Post it" in answer.json()["detail"]
+
+
+def test_who_names_servers_that_hang_holds_up_nobody_else(
+    settings: Settings,
+    db: Database,
+    file_server: FileServer,
+    platform: Platform,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app_module, "FETCH_PATIENCE_S", 0.3)
+    hanging = [
+        file_server.put_header_drip(f"/{number}.jpg", pieces=80, pause_s=0.1)
+        for number in range(app_module.INTAKE_THREADS)
+    ]
+    good = file_server.put("/cat.jpg", photo("cat"))
+    slow, quick = (
+        {"Authorization": f"Bearer {platform.key(name, ['upload'])}"} for name in ("slow", "quick")
+    )
+    with (
+        TestClient(app_module.create_app(settings)) as client,
+        ThreadPoolExecutor(len(hanging)) as pool,
+    ):
+
+        def post(uri: str) -> Any:
+            return client.post("/v1/works", json={"uri": uri}, headers=slow)
+
+        posted = [pool.submit(post, uri) for uri in hanging]
+        wait_for(lambda: len(file_server.requests) >= app_module.FETCHES_EACH)
+        other = client.post("/v1/works", params={"wait_s": 0}, json={"uri": good}, headers=quick)
+        assert other.status_code == 202, other.text
+        answers = [one.result() for one in posted]
+    codes = Counter(answer.json()["code"] for answer in answers)
+    assert codes["fetches_full"] == len(hanging) - app_module.FETCHES_EACH, codes
+    full = next(answer for answer in answers if answer.json()["code"] == "fetches_full")
+    assert full.status_code == 503 and int(full.headers["Retry-After"]) >= 1
