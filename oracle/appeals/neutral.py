@@ -33,7 +33,8 @@ class Reviewer:
         self._conn = conn
         self.actor = actor
         self._own, self._names = _person(conn, actor)
-        self._declared = [one.creator_id for one in self.interests()]
+        declared = {one.creator_id for one in self.interests()}
+        self._declared = declared | wallets.creators_behind(conn, declared)
 
     def interests(self) -> list[Interest]:
         """Return what this person declared, by whatever key, or was declared of them."""
@@ -62,7 +63,7 @@ class Reviewer:
         named = [side for side in sides if side is not None]
         if not self._own.isdisjoint(named):
             raise NotYourCase("Neither side of a case can decide it; another reviewer has to.")
-        if not set(self._declared).isdisjoint(named):
+        if not self._declared.isdisjoint(named):
             raise ConflictOfInterest(
                 "You have a declared interest in a side of this case; another reviewer has to"
                 " decide."
@@ -103,6 +104,7 @@ def _person(conn: Connection, actor: str) -> tuple[set[int], set[str]]:
         for key in api_keys.held_by(conn, names, own):
             names |= {canonical(key.name), key.person}
             own |= {key.creator_id} if key.creator_id is not None else set()
+        own |= wallets.creators_behind(conn, own)
         for creator_id in tuple(own):
             names |= {canonical(one.handle) for one in creators.accounts_of(conn, creator_id)}
     return own, names

@@ -1,6 +1,6 @@
 """Wallets of creators: challenges to sign, links to escrow accounts, and transactions they send."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -178,6 +178,16 @@ def owners_of(conn: Connection, wallet: bytes) -> list[int]:
         (wallet,),
     ).fetchall()
     return [int(row[0]) for row in rows]
+
+
+def creators_behind(conn: Connection, creator_ids: Collection[int]) -> set[int]:
+    """Whoever posts as a wallet that acts for these creators, or is about to."""
+    rows = conn.execute(
+        "select distinct coalesce(c.same_as, c.id) from wallet_links l join creators c on c.account"
+        " = l.wallet where l.creator_id = any(%s) and l.status not in ('vetoed', 'refused')",
+        (list(creator_ids),),
+    ).fetchall()
+    return {int(row[0]) for row in rows}
 
 
 def find_open_link(conn: Connection, account: bytes) -> WalletLink | None:

@@ -35,6 +35,7 @@ CONTRACTS = {
     "result_roots": "ResultRoots",
     "access_manager": "AccessManager",
 }
+LAST_MOMENT = 253_402_300_800  # the year 10000 in Unix seconds, which dates here do not reach
 PAUSABLE = ("hub", "revenue_splitter", "token_pool", "bonus_vault")
 
 
@@ -177,9 +178,11 @@ def read_paused(client: ChainClient) -> dict[str, bool]:
     }
 
 
-def in_words(client: ChainClient, target: str, data: bytes) -> str:
+def in_words(client: ChainClient, target: str, data: bytes, *, within: bool = True) -> str:
     """Say what a call does: contract, function and arguments, or its bytes where it is none of
-    ours. A call within a call is said in words too.
+    ours.
+
+    Args: within: Whether a call within the call is said in words too; no further one is.
     """
     known = {address.lower(): where for where, address in client.deployment.addresses().items()}
     where = known.get(target.lower(), "")
@@ -188,8 +191,8 @@ def in_words(client: ChainClient, target: str, data: bytes) -> str:
     except (KeyError, EndpointInconsistent):
         return f"0x{data.hex()} at {target}"
     said = []
-    if {"target", "data"} <= args.keys():
-        said.append(in_words(client, args.pop("target"), args.pop("data")))
+    if within and {"target", "data"} <= args.keys():
+        said.append(in_words(client, args.pop("target"), args.pop("data"), within=False))
     said += [_said(known, *one) for one in args.items()]
     return f"{CONTRACTS[where]}.{function}({', '.join(said)})"
 
@@ -198,7 +201,8 @@ def _said(known: Mapping[str, str], name: str, value: Any) -> str:
     if name == "when":
         if value == 0:
             return "at the earliest time"
-        return f"when {datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if value < LAST_MOMENT:
+            return f"when {datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, str) and value.lower() in known:
         value = CONTRACTS[known[value.lower()]]
     if name == "mediaType" and value in set(MediaType):

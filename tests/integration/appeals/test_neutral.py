@@ -90,6 +90,12 @@ def test_a_wallet_that_is_about_to_be_a_creators_is_that_creator(
         )
         assert refuses(conn, WALLET, *sides)
         assert refuses(conn, f"creator:{WALLET}", *sides)
+        # And what the wallet posted is Bob's, also for who has a stake in his affairs.
+        behind = creators.ensure_creator(conn, WALLET, bytes.fromhex(WALLET[2:]), True).id
+        assert refuses(conn, "creator:bob", behind)
+        assert not refuses(conn, "key:olga", behind)
+        neutral.declare(conn, "key:olga", sides[1], note="A friend.", by="operator", now=NOW)
+        assert refuses(conn, "key:olga", behind)
 
 
 def test_an_open_review_of_one_anothers_works_is_a_tie(

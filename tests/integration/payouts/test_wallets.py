@@ -13,7 +13,7 @@ from support.platform import Platform
 from support.quarrels import CENTS, UNITS, ChainQuarrel, court_app, make_quarrel
 from support.town import DAY_S, Town
 
-from oracle.chain.contracts import payments
+from oracle.chain.contracts import governance, payments
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.ids import checksummed, escrow_account
@@ -389,3 +389,17 @@ def test_a_signer_of_an_earlier_set_is_revoked_and_an_unsafe_quorum_is_refused(
         headers=ADMIN,
     )
     assert (stranger.status_code, stranger.json()["code"]) == (422, "field_needed")
+
+
+def test_whatever_is_announced_can_be_said_in_words(town: Town) -> None:
+    manager = town.client.deployment.access_manager
+    pause = governance.pause("hub", on=True).call
+    for when, words in ((0, "at the earliest time"), (2**48 - 1, "when 281474976710655")):
+        call = governance.schedule(town.client, pause, when)
+        said = governance.in_words(town.client, manager, call.data)
+        assert said == f"AccessManager.schedule(PoCHub.pause(), {words})"
+    own = governance.schedule(town.client, call, 1_700_000_000)
+    said = governance.in_words(town.client, manager, own.data)
+    assert said.startswith("AccessManager.schedule(AccessManager.schedule(target PoCHub, data 0x")
+    assert said.endswith("when 2023-11-14 22:13:20 UTC)")
+    assert governance.in_words(town.client, manager, b"what") == f"0x77686174 at {manager}"
