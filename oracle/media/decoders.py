@@ -30,7 +30,7 @@ from oracle.processes import die_with_parent
 log = structlog.get_logger()
 
 START_S = 180.0  # imports and models, on a machine that is busy
-MAX_ANSWER_BYTES = 2**30
+MAX_ANSWER_BYTES = 2**28
 # Of a file whose decoder died: the machine may have been to blame, or it was dying before.
 TRIES = 3
 # No keys, no database: what a decoder is told, it is told over its line.

@@ -14,6 +14,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -24,7 +25,7 @@ from support.sounds import encoded, tune
 from embeddings.errors import CorruptMedia, EmbeddingError
 from oracle import wiring
 from oracle.errors import Busy, OracleError
-from oracle.media.decoder import load
+from oracle.media.decoder import dump, load
 from oracle.media.decoders import (
     DecoderFailed,
     DecoderOutOfMemory,
@@ -274,6 +275,68 @@ class Hostile:
 def test_a_decoder_that_was_taken_over_cannot_make_us_run_anything(answer: object) -> None:
     with pytest.raises(pickle.UnpicklingError):
         load(pickle.dumps(("done", answer)))
+
+
+class Call:
+    """What asks for a call when it is read."""
+
+    def __init__(self, *call: Any) -> None:
+        self._call = call
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._call
+
+
+def blank(size: tuple[int, int]) -> Call:
+    made = Image.new("L", (1, 1))
+    return Call(Image.Image, (), [made.info, "L", size, None, b"\0"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Call(np.ndarray, ((2**33,),)),
+        Call(np.zeros(1).T.__reduce__()[0], (np.ndarray, (2**33,), b"b")),
+        Call(np.float32(1).__reduce__()[0], (np.dtype("V2000000000"),)),
+        Call(np.float32(1).__reduce__()[0], (np.dtype("V2000000000"), b"1234")),
+        blank((100_000, 100_000)),
+    ],
+    ids=["array", "empty array", "number", "short number", "picture"],
+)
+def test_a_few_bytes_of_a_decoder_take_no_gigabytes_of_ours(answer: Call) -> None:
+    before = psutil.Process().memory_info().vms
+    sent = pickle.dumps(("done", answer), protocol=5)
+    assert len(sent) < 1_000
+    try:
+        found = load(sent)[1]
+    except pickle.UnpicklingError:
+        found = None
+    assert not isinstance(found, np.ndarray | np.generic | Image.Image)
+    assert psutil.Process().memory_info().vms - before < 2**30
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(6).reshape(2, 3),
+        np.arange(6).reshape(2, 3).T,
+        np.arange(12).reshape(3, 4)[:, ::2],
+        np.zeros((0, 3), np.float16),
+        np.float32(2.5),
+        np.array(["a", "bc"]),
+    ],
+)
+def test_numbers_come_back_as_they_were_sent(value: Any) -> None:
+    found = load(dump(("done", value)))[1]
+    assert type(found) is type(value) and found.dtype == value.dtype
+    np.testing.assert_array_equal(found, value)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P", "I", "F"])
+def test_pictures_come_back_as_they_were_sent(mode: str) -> None:
+    picture = Image.effect_noise((33, 21), 50).convert("RGB").convert(mode)
+    found = load(dump(("done", picture)))[1]
+    assert type(found) is Image.Image and found == picture
 
 
 def judge(handlers, path: Path) -> str:
