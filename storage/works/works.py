@@ -113,7 +113,10 @@ def add_work(
         " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at),"
         " coalesce(%(dated_at)s, at), %(block_at)s, %(block_number)s, %(committed_at)s,"
         " %(asked_at)s, case when %(asked_at)s::timestamptz is not null then clock_timestamp() end"
-        " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
+        # A clock that is set back must put no upload before those that were taken in already.
+        " from (select coalesce(%(registered_at)s, greatest(clock_timestamp(), (select"
+        " registered_at from works where block_at is null order by registration desc limit 1)))"
+        " as at) now",
         {
             **vars(work),
             "sequence": reserved.sequence if reserved else None,

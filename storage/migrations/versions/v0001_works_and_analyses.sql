@@ -42,6 +42,7 @@ create table works (
 );
 create sequence work_registration as bigint owned by works.registration;
 create sequence work_reads as bigint owned by works.read_number;
+create index works_uploaded on works (registration) where block_at is null;
 create index works_order on works (dated_at, registration) where read_number is not null;
 -- Works numbered later than they are dated: few, and what a search by number would miss.
 create index works_dated_back on works

@@ -625,3 +625,22 @@ def test_numbers_are_taken_with_events_in_the_order_of_blocks_and_logs(
         after = [analyses.queue_facts(conn, one).sequence for one in asked]
     assert rows == [(one, True) for one in asked]
     assert before == after == sorted(before)
+
+
+def test_a_clock_that_is_set_back_puts_no_copy_before_its_original(
+    client: TestClient, db: Database, drain: Callable[[], None]
+) -> None:
+    """The original was taken in while the clock was an hour ahead."""
+    original = upload(client, CAT, "alice")
+    drain()
+    with db.transaction() as conn:
+        conn.execute(
+            "update works set registered_at = registered_at + interval '1 hour',"
+            " dated_at = dated_at + interval '1 hour'"
+        )
+    copies = [upload(client, edited(CAT, kind), "bob") for kind in ("resized", "cropped")]
+    drain()
+    assert verdict(client, original)[0] == "original"
+    for copy in copies:
+        assert verdict(client, copy)[0] in ("derivative", "self_duplicate")
+        assert newest(client, copy)["original"]["creator"] == "alice"
