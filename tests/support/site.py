@@ -25,6 +25,7 @@ from storage.works.policies import BoundDeployment, Policy
 from support.cases import make_case
 from support.photos import edited, photo
 from support.platform import Platform, watching
+from support.sounds import encoded, part, tune
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NOW = datetime.now(UTC)
@@ -141,13 +142,19 @@ def _fill(site: Site, settings: Settings) -> None:
 
 
 def _post_works(site: Site, settings: Settings) -> None:
-    """Maya posts a photograph; Tom posts a copy of it, which is judged so, and another picture."""
+    """Maya posts a photograph and a tune; Tom posts copies of them, which are judged so."""
     original = wiring.make_originality(settings, site.platform.db, wiring.make_handlers(settings))
-    works = {"original": ("maya", photo("cat")), "copy": ("tom", edited(photo("cat"), "cropped"))}
+    song = tune(7, 24.0)
+    works = {
+        "song": ("maya", encoded(song)),
+        "song copy": ("tom", encoded(part(song, 6.0, 14.0))),
+        "original": ("maya", photo("cat")),
+        "copy": ("tom", edited(photo("cat"), "cropped")),
+    }
     for name, (who, content) in works.items():
         answer = httpx2.post(
             f"{site.url}/upload",
-            files={"file": (f"{name}.jpg", content)},
+            files={"file": (name, content)},
             headers={"Authorization": f"Bearer {site.keys[who]}"},
             timeout=60,  # a decoder starts first
         )

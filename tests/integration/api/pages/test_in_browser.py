@@ -211,6 +211,28 @@ def test_evidence_is_laid_over_and_its_key_points_are_drawn(site: Site, page: Pa
     expect(page.locator(".chain")).to_contain_text("redirect")
 
 
+def test_two_players_keep_together(site: Site, page: Page) -> None:
+    """The copy begins 6 s into the earlier tune."""
+    site.sign_in(page, "tom")
+    page.goto(site.url + site.paths["song copy"])
+    here, there = page.locator("[data-players] audio").all()
+    page.locator("[data-spans]").first.click()
+    begun = here.evaluate("player => player.currentTime")
+    page.get_by_role("button", name="Play both from the match").click()
+    page.wait_for_function(
+        "start => document.querySelector('[data-players] audio').currentTime > start + 0.5",
+        arg=begun,
+    )
+    times = [player.evaluate("player => player.currentTime") for player in (here, there)]
+    assert abs(times[1] - times[0] - 6.0) < 0.6, times
+    here.evaluate("player => { player.currentTime = 8 }")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelectorAll('[data-players] audio')[1].currentTime - 14) < 1"
+    )
+    here.evaluate("player => player.pause()")
+    page.wait_for_function("() => document.querySelectorAll('[data-players] audio')[1].paused")
+
+
 def test_a_creator_chooses_the_language(site: Site, page: Page) -> None:
     site.sign_in(page, "alice")
     page.get_by_role("link", name="Settings").click()
