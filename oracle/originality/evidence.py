@@ -6,7 +6,7 @@ can be erased. Pure.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -203,8 +203,12 @@ def ruling_evidence(
     )
 
 
-def explanation(judgement: Judgement) -> str:
-    """The judgement in words."""
+CALLED = "{name}, registered {at}"
+SECOND = "It has a part of another work as well ({other}), to which nothing goes."
+
+
+def explanation(judgement: Judgement, say: Callable[[str], str] = str) -> str:
+    """The judgement in words, of the language that `say` speaks."""
     decision, credited, second = judgement.decision, judgement.credited, judgement.second
     text = explain(
         verdict=decision.verdict,
@@ -213,20 +217,17 @@ def explanation(judgement: Judgement) -> str:
         threshold_bps=judgement.policy.threshold_bps,
         redirect_bps=decision.redirect_bps,
         media_type=judgement.handler.media_type,
-        other=called(credited) if credited else None,
+        other=called(credited, say) if credited else None,
         other_creator=credited.creator if credited else None,
         insufficient_detail=judgement.insufficient_detail,
         unjudged=judgement.extraction.unjudged,
+        say=say,
     )
-    return _with_second(text, second)
+    return _with_second(text, second, say)
 
 
-def _with_second(text: str, second: Work | None) -> str:
-    if second is None:
-        return text
-    return (
-        f"{text} It has a part of another work as well ({called(second)}), to which nothing goes."
-    )
+def _with_second(text: str, second: Work | None, say: Callable[[str], str]) -> str:
+    return text if second is None else f"{text} {say(SECOND).format(other=called(second, say))}"
 
 
 def named_works(analysis: Analysis) -> list[UUID]:
@@ -236,10 +237,12 @@ def named_works(analysis: Analysis) -> list[UUID]:
     return [UUID(match["work"]["id"]) for match in matches] + rests_on
 
 
-def explained(analysis: Analysis, known: Mapping[UUID, Work]) -> str | None:
+def explained(
+    analysis: Analysis, known: Mapping[UUID, Work], say: Callable[[str], str] = str
+) -> str | None:
     """A stored decision in words, with names as they are known now; None where there is none.
 
-    Args: known: The works that it names (`named_works`).
+    Args: known: The works that it names (`named_works`). say: as in `oracle.rules.explain`.
     """
     if analysis.verdict is None or analysis.reason is None or analysis.evidence is None:
         return None
@@ -253,12 +256,13 @@ def explained(analysis: Analysis, known: Mapping[UUID, Work]) -> str | None:
         threshold_bps=analysis.threshold_bps,
         redirect_bps=analysis.redirect_bps or 0,
         media_type=analysis.media_type,
-        other=called(matched) if matched else None,
+        other=called(matched, say) if matched else None,
         other_creator=matched.creator if matched else None,
         insufficient_detail=document.get("too_plain"),
         unjudged=document.get("unjudged"),
+        say=say,
     )
-    return _with_second(text, known.get(UUID(second)) if second else None)
+    return _with_second(text, known.get(UUID(second)) if second else None, say)
 
 
 def recorded_case(
@@ -394,7 +398,9 @@ def _source(source: SourceMatch) -> dict[str, Any]:
     }
 
 
-def called(work: Work) -> str:
+def called(work: Work, say: Callable[[str], str] = str) -> str:
     """How a work is called in sentences."""
     name = work.title or work.file_name or f"work {work.id}"
-    return f"{name}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return say(CALLED).format(
+        name=name, at=f"{work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    )

@@ -4,6 +4,7 @@ Every text about a verdict takes its words from here, so that none says nothing 
 something is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from oracle.rules.decision import Verdict
@@ -44,16 +45,22 @@ def cost_of(verdict: Verdict, *, redirect_bps: int = 0, held_bps: int = 0) -> Co
     )
 
 
-def in_words(cost: Cost, *, creditor: str = "the earlier work's creator") -> str:
-    """What that means for the money, as whole sentences about the post ("it")."""
+GOES = "{share} of what it earns goes to the earlier work's creator."
+WAITS = "{share} of what it earns waits until it is decided whose it is; it is not taken away."
+HALVED = "Its bonus is half of an original's."
+ALL = "It earns all that an original earns."
+
+
+def in_words(cost: Cost, *, say: Callable[[str], str] = str) -> str:
+    """What that means for the money, as whole sentences about the post ("it").
+
+    Args: say: what a sentence, with its gaps, is in the reader's language.
+    """
     parts = []
     if cost.redirect_bps:
-        parts.append(f"{percent(cost.redirect_bps)} of what it earns goes to {creditor}.")
+        parts.append(say(GOES).format(share=percent(cost.redirect_bps)))
     if cost.held_bps:
-        parts.append(
-            f"{percent(cost.held_bps)} of what it earns waits until it is decided whose it is; it"
-            " is not taken away."
-        )
+        parts.append(say(WAITS).format(share=percent(cost.held_bps)))
     if cost.halves_bonus:
-        parts.append("Its bonus is half of an original's.")
-    return " ".join(parts) or "It earns all that an original earns."
+        parts.append(say(HALVED))
+    return " ".join(parts) or say(ALL)

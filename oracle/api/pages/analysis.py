@@ -20,7 +20,7 @@ from embeddings.image.pairs import common_points
 from oracle.api.access import Caller, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.match_drawings import match_details
-from oracle.api.pages.rendering import show
+from oracle.api.pages.rendering import show, speaking_to
 from oracle.api.parties import unerased
 from oracle.api.ranges import stored_media
 from oracle.api.routes.analyses import load_view
@@ -52,7 +52,7 @@ router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 def show_analysis(
     services: ServicesDep, caller: Reader, analysis_id: UUID, ground: str | None = None
 ) -> str:
-    view = load_view(services.db, analysis_id)
+    view = load_view(services.db, analysis_id, speaking_to(caller))
     with services.db.transaction() as conn:
         analysis = analyses.get(conn, analysis_id)
         appeal = appeals.find_of_analysis(conn, analysis_id)

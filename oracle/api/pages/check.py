@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse
 from oracle.api.access import Uploader, Visitor
 from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.pages.match_drawings import clock
-from oracle.api.pages.rendering import show
+from oracle.api.pages.rendering import show, speaking_to
 from oracle.api.routes import uploads
-from oracle.api.schemas.analyses import CheckView, Neighbour
+from oracle.api.schemas.analyses import CheckView, Neighbour, check_view
 from oracle.api.services import ServicesDep
 from oracle.notices import wording
 
@@ -30,7 +30,7 @@ def check(
     file: Annotated[UploadFile, File()],
     creator: Annotated[str | None, Form(max_length=256)] = None,
 ) -> str:
-    result = uploads.check(services, caller, file, creator)
+    result = check_view(uploads.judge(services, caller, file, creator), speaking_to(caller))
     return show("check.html", caller, result=result, advice=_advice(result))
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Caller, FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute
-from oracle.api.pages.rendering import show
+from oracle.api.pages.rendering import show, speaking_to
 from oracle.api.parties import actor_of, check_side
 from oracle.api.routes import queue as routes
 from oracle.api.routes import reviews as review_routes
@@ -109,7 +109,7 @@ def review_page(services: ServicesDep, caller: Reader, review_id: UUID) -> str:
         review=review_routes.review_view(review),
         title=name,
         amount=amount,
-        explanation=load_view(services.db, review.analysis_id).explanation,
+        explanation=load_view(services.db, review.analysis_id, speaking_to(caller)).explanation,
         sides=sides,
         why_not=why_not,
         may_state=review.status == "open"

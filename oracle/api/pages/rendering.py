@@ -1,6 +1,7 @@
 """The template environment of the pages, with filters for numbers and codes."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import jinja2
@@ -8,7 +9,7 @@ from babel.dates import format_datetime
 from markupsafe import Markup, escape
 
 from oracle.api.access import Caller
-from oracle.api.languages import VIEWER, Viewer, gettext, local, viewer_of
+from oracle.api.languages import VIEWER, Viewer, catalogue, gettext, local, viewer_of
 from oracle.api.pages.match_drawings import clock
 from oracle.api.translating import Translating
 from oracle.notices import wording
@@ -45,6 +46,12 @@ def moment(at: datetime) -> str:
 def said(text: str) -> Markup:
     """Return a text of a template, markup and all, in the language of who looks."""
     return Markup(gettext(text))
+
+
+def speaking_to(caller: Caller) -> Callable[[str], str]:
+    """Return what a text of ours is in the language of a caller."""
+    known = catalogue(viewer_of(caller.language, caller.time_zone).language)
+    return lambda text: known.get(text, text)
 
 
 def linked(text: str) -> Markup:

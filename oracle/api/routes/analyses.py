@@ -1,6 +1,6 @@
 """Analyses: verdict, evidence to the byte, receipt, and progress as events; works and erasure."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Annotated, Any
 from uuid import UUID
@@ -46,7 +46,7 @@ DOCUMENT: dict[int | str, dict[str, Any]] = {
 router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["analyses"])
 
 
-def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
+def load_view(db: Database, analysis_id: UUID, say: Callable[[str], str] = str) -> AnalysisView:
     """Load an analysis with its work and attestation. Raises: NotFound, DatabaseUnavailable."""
     with db.transaction() as conn:
         analysis = analyses.get(conn, analysis_id)
@@ -65,6 +65,7 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         review=review.id if review else None,
         verdicts=verdicts,
         pending=pending,
+        say=say,
     )
 
 

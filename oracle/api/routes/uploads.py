@@ -26,6 +26,7 @@ from oracle.api.schemas.uploads import Stated, exactly, stated_in_form
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import NotAllowed, UploadTooLarge
 from oracle.originality.intake import Upload
+from oracle.originality.judge import Judgement
 from oracle.originality.naming import find_creator
 from storage.errors import StorageError
 
@@ -130,13 +131,23 @@ def check(
         str | None, Form(description="image, video or audio; found out if not given.")
     ] = None,
 ) -> CheckView:
+    return check_view(judge(services, caller, file, creator, media_type))
+
+
+def judge(
+    services: Services,
+    caller: Caller,
+    file: UploadFile,
+    creator: str | None,
+    media_type: str | None = None,
+) -> Judgement:
+    """What would be decided if the file were posted now."""
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         save(file, path, services.settings.limits.upload_bytes)
-        judgement = services.checker.check(
+        return services.checker.check(
             path, creator_of(services, caller, creator or None), media_type or None
         )
-    return check_view(judgement)
 
 
 @router.post(

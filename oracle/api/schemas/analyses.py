@@ -1,7 +1,7 @@
 """The API's answers about works and analyses, built from stored facts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -270,6 +270,7 @@ def analysis_view(
     review: UUID | None = None,
     verdicts: Sequence[VerdictInForce] = (),
     pending: PendingDecision | None = None,
+    say: Callable[[str], str] = str,
 ) -> AnalysisView:
     """Build the API's view of an analysis; matches and channels come from its evidence, names do
     not.
@@ -277,6 +278,7 @@ def analysis_view(
     Args:
         matched: The works that its evidence names (`named_works`).
         verdicts: Those on its post by people, the oldest first.
+        say: What a sentence is in the language of who looks; programs read English.
     """
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
     neighbours = [neighbour(match, matched) for match in evidence.get("matches", [])]
@@ -292,7 +294,7 @@ def analysis_view(
         ),
         verdict=analysis.verdict,  # type: ignore[arg-type]
         reason=analysis.reason,
-        explanation=explained(analysis, matched),
+        explanation=explained(analysis, matched, say),
         similarity=None if analysis.similarity_bps is None else analysis.similarity_bps / 10_000,
         similarity_bps=analysis.similarity_bps,
         similarity_tier=analysis.tier,  # type: ignore[arg-type]
@@ -383,8 +385,8 @@ def pending_decision(ruling: Ruling) -> PendingDecision:
     )
 
 
-def check_view(judgement: Judgement) -> CheckView:
-    """Build the API's view of a check; matches most similar first."""
+def check_view(judgement: Judgement, say: Callable[[str], str] = str) -> CheckView:
+    """Build the API's view of a check; matches most similar first. `say`: as in `analysis_view`."""
     decision, handler = judgement.decision, judgement.handler
     ranked = sorted(judgement.matches, key=lambda match: -match.match.similarity)
     neighbours = [neighbour(match_document(match), {match.work.id: match.work}) for match in ranked]
@@ -392,7 +394,7 @@ def check_view(judgement: Judgement) -> CheckView:
     return CheckView(
         verdict=decision.verdict.value,
         reason=decision.reason.value,
-        explanation=explanation(judgement),
+        explanation=explanation(judgement, say),
         similarity=decision.similarity_bps / 10_000,
         similarity_bps=decision.similarity_bps,
         similarity_tier=decision.tier.value,

@@ -10,6 +10,9 @@ from oracle.api.access import Caller
 from oracle.api.languages import LANGUAGES, VIEWER, Viewer, catalogue, negotiate
 from oracle.api.pages.rendering import PAGES, long_day, show, templates
 from oracle.api.translating import messages, pieces
+from oracle.originality import evidence
+from oracle.rules import cost, explain
+from oracle.rules.decision import Reason, Verdict
 
 # What operators and reviewers see is English.
 OF_OPERATORS = {
@@ -35,6 +38,21 @@ WORDS = {  # that pages show, and that are no text of a template
     "provisional",
     "final",
     *PAGES.values(),
+    "image",
+    "video",
+    "audio",
+    # Verdicts in words.
+    *explain.SENTENCES.values(),
+    explain.PERHAPS_TEMPLATE,
+    explain.DECIDED_COPY,
+    explain.NOT_DECIDED,
+    explain.BY,
+    cost.GOES,
+    cost.WAITS,
+    cost.HALVED,
+    cost.ALL,
+    evidence.CALLED,
+    evidence.SECOND,
 }
 OTHERS = [code for code in LANGUAGES if code != "en"]
 
@@ -87,3 +105,25 @@ def test_moments_are_in_the_zone_of_who_looks() -> None:
 )
 def test_a_browser_says_its_language(accept: str, language: str) -> None:
     assert negotiate(accept) == language
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_verdict_is_said_with_the_same_facts(language: str) -> None:
+    known = catalogue(language)
+    for reason in Reason:
+        for verdict in Verdict:
+            facts = {
+                "verdict": verdict,
+                "reason": reason,
+                "similarity_bps": 9_812,
+                "threshold_bps": 9_500,
+                "redirect_bps": 6_240,
+                "media_type": "image",
+                "other": "{a} cat.jpg",
+                "other_creator": "maya",
+            }
+            english = explain.explain(**facts)
+            said = explain.explain(**facts, say=lambda text: known.get(text, text))
+            assert said != english
+            for fact in ("{a} cat.jpg", "maya", "98.1", "62.4"):
+                assert (fact in said) == (fact in english), (said, english)
