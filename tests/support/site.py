@@ -154,7 +154,7 @@ def _post_works(site: Site, settings: Settings) -> None:
     for name, (who, content) in works.items():
         answer = httpx2.post(
             f"{site.url}/upload",
-            files={"file": (name, content)},
+            files={"file": (f"{name}.jpg", content)},
             headers={"Authorization": f"Bearer {site.keys[who]}"},
             timeout=60,  # a decoder starts first
         )

@@ -23,7 +23,7 @@ JSON = (b"content-type", b"application/json")
 ANY = "00000000-0000-0000-0000-000000000000"
 CHUNK = 64 * 1024
 FORMS = ("/v1/uploads", "/v1/check", "/check", "/v1/shared-sources")
-OPEN = {("POST", "/sign-in"), ("POST", "/sign-out")}
+OPEN = {("POST", "/sign-in"), ("POST", "/sign-out"), ("POST", f"/confirm-email/{ANY}")}
 
 
 @dataclass
