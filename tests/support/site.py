@@ -159,5 +159,9 @@ def _post_works(site: Site, settings: Settings) -> None:
             timeout=60,  # a decoder starts first
         )
         site.paths[name] = answer.json()["links"]["page"]
+        site.paths |= {
+            f"licence of {name}": f"/licences?work={answer.json()['work']['id']}",
+            f"claim for {name}": f"/claim?work={answer.json()['work']['id']}",
+        }
         site.paths["certificate"] = f"/certificates/{answer.json()['work']['post_id']}"
         run_worker(site.platform.db.dsn, original.analyse, settings.worker, wait=False)
