@@ -126,6 +126,15 @@ def excluded_by(conn: Connection, creator_id: int, limit: int) -> list[SharedSou
         ).fetchall()
 
 
+def count_excluded(conn: Connection, work_id: UUID) -> int:
+    """How many parts of a work its creator has left to others, those included that ended."""
+    row = conn.execute(
+        "select count(*) from shared_sources where work_id = %s and origin = %s", (work_id, CREATOR)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def of_appeal(conn: Connection, appeal_id: UUID) -> list[UUID]:
     """The entries in force that an appeal found."""
     rows = conn.execute(

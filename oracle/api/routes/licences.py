@@ -25,6 +25,8 @@ from storage.works.permissions import Licence
 from storage.works.works import Work
 
 MAX_LISTED = 200
+# Of a work, ever: each judges again what copies it.
+MAX_EXCLUDED = 20
 
 router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["creators"])
 
@@ -145,6 +147,10 @@ def exclude(services: ServicesDep, caller: Reader, body: Exclusion) -> Exclusion
         work = works.get_work(conn, body.work_id)
         if work.creator_id != owner_id or work.erased_at is not None:
             raise NotFound(f"You have no work {body.work_id}; nothing was changed.")
+        if shared_sources.count_excluded(conn, work.id) >= MAX_EXCLUDED:
+            raise Conflict(
+                f"{MAX_EXCLUDED} parts of this work were left to others before; nothing was changed."
+            )
         entered = registry.exclude(
             conn,
             Jobs(services.db.dsn),

@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 from support.photos import edited, photo
 from support.platform import Platform
 
+from oracle.api.routes.licences import MAX_EXCLUDED
+
 Post = Callable[..., dict[str, Any]]
 Headers = dict[str, str]
 
@@ -173,3 +175,15 @@ def test_the_page_grants_to_everybody_and_leaves_a_part_to_others(
     (exclusion,) = client.get("/v1/exclusions", headers=headers).json()
     client.post(f"/exclusions/{exclusion['id']}/end", headers=headers)
     assert client.get("/v1/exclusions", headers=headers).json() == []
+
+
+def test_nobody_has_copies_judged_again_for_ever(
+    client: TestClient, alice: tuple[Headers, dict[str, Any]]
+) -> None:
+    headers, work = alice
+    for number in range(MAX_EXCLUDED + 1):
+        body = {"work_id": work["id"], "left": 0, "top": 0, "right": 0.5, "bottom": 0.1}
+        entered = client.post("/v1/exclusions", json=body | {"because": "A bar."}, headers=headers)
+        assert entered.status_code == (201 if number < MAX_EXCLUDED else 409)
+        if entered.is_success:
+            client.delete(f"/v1/exclusions/{entered.json()['id']}", headers=headers)
