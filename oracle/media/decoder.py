@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import pickle
+import pickletools
 import resource
 import sys
 import tempfile
@@ -61,6 +62,10 @@ NONSENSE = (
     TypeError,
     ValueError,
 )
+
+
+# Older protocols number the places of the memo, which a large number makes as large; ours never do.
+PLACES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
 class _ArrayKind:
@@ -131,6 +136,8 @@ def load(data: bytes) -> Any:
     UnpicklingError.
     """
     try:
+        if any(opcode.name in PLACES for opcode, _, _ in pickletools.genops(data)):
+            raise pickle.UnpicklingError("What names places in the memo is no answer.")
         return _Unpickler(io.BytesIO(data)).load()
     except NONSENSE as exc:
         raise pickle.UnpicklingError(f"{type(exc).__name__}: {exc}") from exc

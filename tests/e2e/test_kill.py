@@ -227,24 +227,31 @@ def frozen(processes: list[psutil.Process], seconds: float) -> Iterator[None]:
 
 def decoders_of(stage: Stage) -> list[psutil.Process]:
     children = psutil.Process(stage.process.pid).children(recursive=True)
-    return [child for child in children if "oracle.media.decoder" in child.cmdline()]
+    found = []
+    for child in children:
+        with suppress(psutil.Error):  # gone, or not yet collected by its parent
+            if "oracle.media.decoder" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @contextmanager
 def decoders_killed(stage: Stage) -> Iterator[None]:
-    stop = threading.Event()
+    killed: set[int] = set()
 
     def kill_them() -> None:
-        for _ in range(10):
+        while len(killed) < 10:
             for decoder in decoders_of(stage):
                 with suppress(psutil.NoSuchProcess):
                     decoder.kill()
-            stop.wait(1.0)
+                    killed.add(decoder.pid)
+            time.sleep(0.5)
 
-    killing = threading.Thread(target=kill_them)
+    killing = threading.Thread(target=kill_them, daemon=True)
     killing.start()
     yield
-    killing.join()
+    killing.join(PATIENCE_S)
+    assert len(killed) >= 10, killed
 
 
 @contextmanager

@@ -149,7 +149,8 @@ def exclude(services: ServicesDep, caller: Reader, body: Exclusion) -> Exclusion
             raise NotFound(f"You have no work {body.work_id}; nothing was changed.")
         if shared_sources.count_excluded(conn, work.id) >= MAX_EXCLUDED:
             raise Conflict(
-                f"{MAX_EXCLUDED} parts of this work were left to others before; nothing was changed."
+                f"{MAX_EXCLUDED} parts of this work were left to others before; nothing was"
+                " changed."
             )
         entered = registry.exclude(
             conn,

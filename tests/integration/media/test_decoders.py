@@ -315,6 +315,12 @@ def test_a_few_bytes_of_a_decoder_take_no_gigabytes_of_ours(answer: Call) -> Non
     assert psutil.Process().memory_info().vms - before < 2**30
 
 
+@pytest.mark.parametrize("place", [b"p67108864\n", b"r\0\0\0\4", b"q\1"])
+def test_a_decoder_names_no_place_in_our_memo(place: bytes) -> None:
+    with pytest.raises(pickle.UnpicklingError):
+        load(b"\x80\5N" + place + b".")
+
+
 @pytest.mark.parametrize(
     "value",
     [

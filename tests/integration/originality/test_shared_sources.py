@@ -50,7 +50,7 @@ def test_a_painting_of_a_catalogue_is_nobodys(
     for creator, kind in (("alice", "resized"), ("bob", "cropped"), ("carol", "recoloured")):
         judged = post(edited(photo("temple"), kind), creator)
         assert (judged["verdict"], judged["reason"]) == ("original", "shared_source")
-        assert judged["redirect_bps"] == 0 and "nobody here owns" in judged["explanation"]
+        assert judged["redirect_bps"] == 0 and "claimed by nobody here" in judged["explanation"]
         assert agrees(wiring.make_auditor(settings, db).audit(UUID(judged["analysis_id"])))
     # What a creator made of it is theirs all the same.
     over = drawn_over(photo("temple"))
