@@ -116,13 +116,17 @@ def describe(conn: Connection, post_id: bytes, title: str | None, audience: int 
 def posted_by_other_platforms(
     conn: Connection, ids: Sequence[bytes], poster: str
 ) -> frozenset[bytes]:
-    """Those of the posts that a platform other than this one posted; what creators posted
-    themselves, or a contract asked about, is nobody else's.
+    """Those of the posts that are another platform's than this one: it posted them, or a creator
+    did, or a contract asked about them, and it vouches for the creator while this one does not.
     """
     rows = conn.execute(
-        "select p.post_id from posts p join works w on w.id = p.work_id where p.post_id = any(%s)"
-        " and w.posted_by <> %s and (w.posted_by like 'platform:%%' or w.posted_by like 'key:%%')",
-        (list(ids), poster),
+        "select p.post_id from posts p left join works w on w.id = p.work_id"
+        " where p.post_id = any(%(ids)s) and w.posted_by is distinct from %(poster)s"
+        " and (w.posted_by like 'platform:%%' or w.posted_by like 'key:%%' or ("
+        " exists (select from name_vouchers v where v.creator_id = p.creator_id)"
+        " and not exists (select from name_vouchers v where v.creator_id = p.creator_id"
+        " and v.poster = %(poster)s)))",
+        {"ids": list(ids), "poster": poster},
     ).fetchall()
     return frozenset(bytes(row[0]) for row in rows)
 

@@ -12,6 +12,7 @@ from support.photos import photo
 from support.platform import Platform
 
 from storage.ledger import ledger
+from storage.works import vouchers
 
 OPERATOR = {"Authorization": "Bearer operator"}
 POST = "0x" + "ab" * 32
@@ -297,3 +298,31 @@ def test_no_platform_speaks_of_what_another_posted(client: TestClient, platform:
             f"/v1/posts/{work['post_id']}", json={"audience": 5}, headers=keys[name]
         ).is_success
     assert send(client, an_event(20, post_id=work["post_id"]))["stored"] == 1, "the operator"
+
+
+def test_who_vouches_for_a_creator_reports_on_what_they_post_themselves(
+    client: TestClient, platform: Platform
+) -> None:
+    alice = platform.creator("alice")
+    keys = {
+        "alice": {"Authorization": f"Bearer {platform.key('a', ['upload'], creator_id=alice)}"},
+        "hers": {"Authorization": f"Bearer {platform.key('p', ['upload'], namespace=b'p' * 32)}"},
+        "other": {"Authorization": f"Bearer {platform.key('o', ['upload'], namespace=b'o' * 32)}"},
+    }
+    posted = client.post(
+        "/upload", params={"wait_s": 0}, files={"file": photo("cat")}, headers=keys["alice"]
+    )
+    assert posted.status_code == 202, posted.text
+    work = client.get(posted.json()["links"]["self"], headers=OPERATOR).json()["work"]
+
+    def report(number: int, who: str) -> dict[str, int]:
+        said = {"events": [an_event(number, post_id=work["post_id"])]}
+        answer = client.post("/api/engagement", json=said, headers=keys[who])
+        rejected: dict[str, int] = answer.json()["rejected"]
+        return rejected
+
+    assert report(1, "other") == {}, "nobody vouches for her"
+    with platform.db.transaction() as conn:  # as the operator lets it
+        vouchers.add(conn, alice, f"platform:0x{b'p'.hex() * 32}")
+    assert report(2, "other") == {"not_your_post": 1}
+    assert report(3, "hers") == {}
